@@ -1,0 +1,84 @@
+"""Every error that a user can meet, in one tree.
+
+::
+
+    ProvenvError                exit 1
+    |- UsageError               exit 2   the words on the command line
+    |- InputError               a file says something that cannot be; names file and key
+    |- NoSolution               the requirements exclude one another
+    |- StaleLock                the lock does not match the project
+    |- IntegrityError           bytes are not the promised ones
+    |- Unavailable              a host, a file or a package cannot be reached
+    `- InstallError             an environment or the store could not be changed
+
+A message is one sentence (or a few) for the person at the terminal; a hint says what to do.
+No secret may ever be put into either: URLs pass through ``net.secrets.redact`` first.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "InputError",
+    "InstallError",
+    "IntegrityError",
+    "NoSolution",
+    "ProvenvError",
+    "StaleLock",
+    "Unavailable",
+    "UsageError",
+]
+
+
+class ProvenvError(Exception):
+    """Root of all errors that end a command with one clear message."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(ProvenvError):
+    """The words on the command line cannot be understood."""
+
+    exit_code = 2
+
+
+class InputError(ProvenvError):
+    """A file holds something that cannot be right.
+
+    ``where`` names the file and, inside it, the key: ``pyproject.toml: project.dependencies[2]``.
+    """
+
+    def __init__(self, where: str, problem: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{where}: {problem}", hint=hint)
+        self.where = where
+        self.problem = problem
+
+
+class NoSolution(ProvenvError):
+    """No choice of versions satisfies the requirements on a target."""
+
+
+class StaleLock(ProvenvError):
+    """The lock is missing, or it was made from another project file."""
+
+
+class IntegrityError(ProvenvError):
+    """Bytes differ from what a lock, an index or a record promised."""
+
+    def __init__(self, subject: str, *, expected: str, actual: str, hint: str | None = None) -> None:
+        super().__init__(f"{subject}: expected {expected}, found {actual}", hint=hint)
+        self.subject = subject
+        self.expected = expected
+        self.actual = actual
+
+
+class Unavailable(ProvenvError):
+    """A host, a file or a package could not be reached or does not exist."""
+
+
+class InstallError(ProvenvError):
+    """An environment or the store could not be changed; what was there before is still there."""

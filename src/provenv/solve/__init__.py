@@ -1,0 +1,1 @@
+"""PubGrub on integer masks. Standard library only, no input or output."""
