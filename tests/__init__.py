@@ -1,0 +1,1 @@
+"""Scenarios, laws and real small worlds."""

@@ -1,0 +1,1 @@
+"""Small worlds that the tests run in."""
