@@ -1,0 +1,3 @@
+"""The face: words in, exit code out."""
+
+__all__: list[str] = []
