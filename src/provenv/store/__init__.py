@@ -1,0 +1,1 @@
+"""Verified, content-addressed files of this computer: blobs, unpacked trees, byte code, shared environments."""

@@ -1,0 +1,114 @@
+"""A file on its way into the store: hashed as its bytes arrive, seen by nobody before it is checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+
+from provenv.errors import IntegrityError
+from provenv.store.failure import told_as_install_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from provenv.events import Events
+    from provenv.store.guard import Guard
+    from provenv.store.store import Store
+
+__all__ = ["Receiver"]
+
+
+class Receiver:
+    """Made by ``Store.receive``. When ``is_present`` is true the file is there already and nothing need be written."""
+
+    def __init__(self, store: Store, *, sha256: str | None, size: int | None, subject: str, events: Events) -> None:
+        self.is_present = False
+        self.sha256 = sha256 or ""
+        """Known from the begin, or after the end of the block."""
+        self.received = 0
+        """Bytes written so far."""
+        self._store = store
+        self._expected = sha256
+        self._size = size
+        self._subject = subject
+        self._events = events
+        self._guard: Guard | None = None
+        self._directory = ""
+        self._file = -1
+        self._hash = hashlib.sha256()
+
+    def __enter__(self) -> Receiver:
+        with told_as_install_error("write to the store", self._store.root):
+            if self._expected is not None:
+                if self._store.blob(self._expected) is not None:
+                    self.is_present = True
+                    return self
+                self._guard = self._store.guard("blob-" + self._expected, self._events, self._subject)
+                self._guard.__enter__()
+                self.is_present = self._store.blob(self._expected) is not None
+            try:
+                if not self.is_present:
+                    self._directory = self._store.temporary()
+                    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+                    self._file = os.open(self._directory + "/blob", flags, 0o444)
+            except BaseException:
+                self._close()
+                raise
+        return self
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Take the next bytes."""
+        self._hash.update(data)
+        self.received += len(data)
+        if self._size is not None and self.received > self._size:
+            raise IntegrityError(self._subject, expected=f"{self._size} bytes", actual="more")
+        with told_as_install_error("write to the store", self._store.root):
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._file, view) :]
+
+    def restart(self) -> None:
+        """Forget what was written: the bytes come again from the first one."""
+        if self._file >= 0:
+            os.ftruncate(self._file, 0)
+            os.lseek(self._file, 0, os.SEEK_SET)
+        self._hash = hashlib.sha256()
+        self.received = 0
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None and not self.is_present:
+                self._finish()
+        finally:
+            self._close()
+
+    def _finish(self) -> None:
+        digest = self._hash.hexdigest()
+        if self._expected is not None and digest != self._expected:
+            raise IntegrityError(
+                self._subject,
+                expected=f"sha256 {self._expected}",
+                actual=digest,
+                hint="the file is not the one that was promised; nothing was kept",
+            )
+        if self._size is not None and self.received != self._size:
+            raise IntegrityError(self._subject, expected=f"{self._size} bytes", actual=f"{self.received}")
+        self.sha256 = digest
+        with told_as_install_error("write to the store", self._store.root):
+            os.close(self._file)
+            self._file = -1
+            self._store.publish(self._directory + "/blob", self._store.place("blobs", digest))
+
+    def _close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+        if self._directory:
+            shutil.rmtree(self._directory, ignore_errors=True)
+        if self._guard is not None:
+            self._guard.__exit__(None, None, None)
+            self._guard = None
