@@ -21,16 +21,16 @@ ACTIVE = 2
 class Fact:
     """While ``variable`` is active and ``package`` is in ``when``, ``on`` must be in ``allow``.
 
-    ``variable`` is the package itself, or ``package[extra]`` for a need that only the extra adds. An unusable candidate
-    is a fact of the package on itself. ``full`` is the set of all states of ``on``. ``when`` may grow while a search
-    runs, as more candidates turn out to have the same need; a nogood derived earlier stays true. ``why`` is the
-    universe's own word for the rule, or None when several rules were merged into this fact.
+    ``variable`` is the package itself, or ``package[extra]`` for a need that only the extra adds. ``full`` is the set of
+    all states of ``on``. Of an unusable candidate ``on`` is "" and ``allow`` is 0. ``when`` may grow while a search
+    runs, as more candidates turn out to have the same need; what was derived from it stays true. ``whys`` holds the
+    universe's own words for the rule; it is empty when many different rules were merged into this fact.
     """
 
-    __slots__ = ("allow", "full", "on", "package", "variable", "when", "why")
+    __slots__ = ("allow", "full", "on", "package", "variable", "when", "whys")
 
     def __init__(
-        self, package: str, variable: str, on: str, when: int, allow: int, full: int, why: Hashable | None
+        self, package: str, variable: str, on: str, when: int, allow: int, full: int, whys: tuple[Hashable, ...]
     ) -> None:
         self.package = package
         self.variable = variable
@@ -38,7 +38,7 @@ class Fact:
         self.when = when
         self.allow = allow
         self.full = full
-        self.why = why
+        self.whys = whys
 
     @property
     def terms(self) -> dict[str, int]:
@@ -54,12 +54,17 @@ class Fact:
         return terms
 
     @property
+    def is_unusable(self) -> bool:
+        """Whether this says that the package cannot be used at all, rather than what it needs."""
+        return not self.on
+
+    @property
     def extra(self) -> str:
         """The extra that adds this need, or ""."""
         return self.variable[len(self.package) + 1 : -1]
 
     def __repr__(self) -> str:
-        return f"Fact({self.variable!r}, {self.when:b}, {self.on!r}, {self.allow:b}, {self.why!r})"
+        return f"Fact({self.variable!r}, {self.when:b}, {self.on!r}, {self.allow:b}, {self.whys!r})"
 
 
 class Derived:

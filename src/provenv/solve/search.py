@@ -9,7 +9,7 @@ variables changes (``watched``). Facts that merely contradict the present choice
 from __future__ import annotations
 
 from provenv.solve.proof import ACTIVE, Derived, Fact, Unsolvable
-from provenv.solve.types import Unusable
+from provenv.solve.types import Rule, Unusable
 
 __all__ = ["Search"]
 
@@ -58,36 +58,27 @@ class Search:
 
     def record(self, package: str, variable: str, candidate: int, answer: Answer) -> None:
         """Keep the answer about one candidate (and, for an extra's ``variable``, what the extra adds to it)."""
+        rules = (Rule(answer.when, "", 0, 1, answer.why),) if isinstance(answer, Unusable) else answer
         facts = self._facts.setdefault(variable, {})
+        full = self.full
         bit = 1 << candidate
         row: list[Fact] = []
         self.rows[variable][candidate] = row
-        if isinstance(answer, Unusable):
-            fact = facts.get(answer.why)
-            everything = self.full[package]
+        for rule in rules:
+            on = rule.on
+            allow = rule.allow
+            # Rules that allow no candidate at all are told apart by their reasons, which a reader will want to know.
+            key = (on, allow) if allow > 1 else (on, allow, rule.why)
+            fact = facts.get(key)
             if fact is None:
-                fact = Fact(package, variable, package, 0, everything, everything, answer.why)
-                facts[answer.why] = fact
-            fact.when |= answer.when
-            fact.allow &= ~answer.when
+                if on not in full:
+                    self._discover(on, rule.size)
+                fact = facts[key] = Fact(package, variable, on, rule.when, allow, full[on], (rule.why,))
+            else:
+                fact.when |= rule.when
             row.append(fact)
-            if answer.when != bit:
-                self._wide.setdefault(variable, {})[answer.why] = fact
-        else:
-            full = self.full
-            for rule in answer:
-                on = rule.on
-                key = (on, rule.allow)
-                fact = facts.get(key)
-                if fact is None:
-                    if on not in full:
-                        self._discover(on, rule.size)
-                    fact = facts[key] = Fact(package, variable, on, rule.when, rule.allow, full[on], rule.why)
-                else:
-                    fact.when |= rule.when
-                row.append(fact)
-                if rule.when != bit:
-                    self._wide.setdefault(variable, {})[key] = fact
+            if rule.when != bit:
+                self._wide.setdefault(variable, {})[key] = fact
         if package in self.decided:
             self._changed.append(variable)
 
@@ -305,24 +296,25 @@ class Search:
     def _merge(self, fact: Fact) -> Fact:
         """One stronger fact out of all facts of the same package that exclude the present states of ``fact.on``."""
         on = fact.on
-        if on == fact.package:
-            return fact
         now = self.state[on]
         key = (fact.variable, on)
         known = self._merged.get(key)
-        if known is not None and not known.allow & now:
-            if not fact.when & ~known.when and not fact.allow & ~known.allow:
-                return known
-            when, allow = known.when | fact.when, known.allow | fact.allow
-        else:
-            when = allow = 0
-            for other in self._facts[fact.variable].values():
-                if other.on == on and not other.allow & now:
-                    when |= other.when
-                    allow |= other.allow
-        if allow == fact.allow:
+        if on == fact.package:
             return fact
-        merged = Fact(fact.package, fact.variable, on, when, allow, fact.full, None)
+        if not fact.allow:
+            same = [other for other in self._facts[fact.variable].values() if other.on == on and not other.allow]
+            if len(same) == 1:
+                return fact
+            return _union(same, tuple(why for other in same for why in other.whys))
+        if known is None or known.allow & now:
+            rivals = self._facts[fact.variable].values()
+            merged = _union([other for other in rivals if other.on == on and not other.allow & now], ())
+        elif fact.when & ~known.when or fact.allow & ~known.allow:
+            merged = _union([known, fact], ())
+        else:
+            return known
+        if merged.when == fact.when:
+            return fact
         self._merged[key] = merged
         self._watch(key, merged)
         return merged
@@ -366,6 +358,16 @@ class Search:
             left = self.state[package]
             if not left & 1 and not left & (left - 1):
                 self._singles.append(package)
+
+
+def _union(facts: list[Fact], whys: tuple[Hashable, ...]) -> Fact:
+    """The fact that any of these candidates needs something that one of the facts allows."""
+    first = facts[0]
+    when = allow = 0
+    for fact in facts:
+        when |= fact.when
+        allow |= fact.allow
+    return Fact(first.package, first.variable, first.on, when, allow, first.full, whys)
 
 
 def _resolvent(left: dict[str, int], right: dict[str, int], pivot: str, full: int) -> dict[str, int]:
