@@ -1,0 +1,160 @@
+"""Changes an environment as a plan says.
+
+The order makes every crash recoverable: everything that can be refused is refused first; then the receipt goes; then
+distributions are removed, each with its RECORD last; then installed, each with its RECORD first, so that whatever was
+written is told by some RECORD; the receipt is written last. An environment without receipt is unknown ground, and the
+next plan replaces everything in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from provenv.env import receipt as receipts
+from provenv.env.distribution import Distribution, Work, record_hash
+from provenv.env.layout import Layout, check_collisions
+from provenv.env.paths import Paths
+from provenv.env.placing import HARDLINK, choose_mode
+from provenv.env.removal import foreign_files, remove_files
+from provenv.env.scan import normalised
+from provenv.errors import InstallError
+from provenv.store.failure import told_as_install_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from provenv.env.receipt import FileRow, Receipt
+    from provenv.events import Events
+    from provenv.model.machine import Interpreter
+    from provenv.model.plan import Plan, Wanted
+    from provenv.store.tree import Bytecode, Tree
+
+__all__ = ["apply", "identity"]
+
+
+def identity(interpreter: Interpreter) -> tuple[str, ...]:
+    """What must stay equal for an environment to fit its interpreter."""
+    return (
+        interpreter.base_executable,
+        interpreter.version,
+        interpreter.cache_tag + interpreter.soabi_flags,
+        interpreter.platform,
+    )
+
+
+def apply(
+    root: str,
+    plan: Plan,
+    trees: Mapping[str, Tree],
+    bytecode: Mapping[str, Bytecode],
+    interpreter: Interpreter,
+    events: Events,
+    *,
+    link_mode: str = "auto",
+    lock_digest: str = "",
+    workers: int = 2,
+    is_durable: bool = False,
+) -> None:
+    """Make the environment at ``root`` (absolute, a virtual environment) what ``plan`` says.
+
+    ``trees`` holds the tree of every wheel in ``plan.install`` by SHA-256; ``bytecode`` that of those which shall come
+    compiled. InstallError (nothing changed) when two distributions own one path with unequal bytes; InstallError
+    (the next call heals) when the system refuses something on the way.
+    """
+    paths = Paths.from_interpreter(root, interpreter)
+    work = Work(paths, events, _sample_mode(paths, plan, trees, link_mode), workers)
+    before = receipts.read(root)
+    kept = _kept(plan, before)
+    layouts = [
+        (wanted, Layout.from_tree(_tree(trees, wanted), bytecode.get(wanted.sha256), paths)) for wanted in plan.install
+    ]
+    prepared = [Distribution(wanted, layout, paths) for wanted, layout in layouts]
+    check_collisions([one.owned() for one in prepared], paths, _present(root, kept))
+    with told_as_install_error("change the environment", root):
+        removals = _removals(paths, plan, before, events)
+        receipts.forget(root)
+        protected = {path for rows in kept.values() for path, *_ in rows}
+        for dist_info, files in removals:
+            remove_files(root, (path for path in files if path not in protected), dist_info)
+        work.install(prepared)
+        items = [(before.items[name], rows) for name, rows in kept.items()] if before is not None else []
+        items += [one.receipt_item(work.mode) for one in prepared]
+        receipts.write(
+            root,
+            lock_digest=lock_digest,
+            interpreter=identity(interpreter),
+            stamps=_stamps(paths),
+            items=sorted(items, key=lambda item: item[0].name),
+            is_durable=is_durable,
+        )
+
+
+def _tree(trees: Mapping[str, Tree], wanted: Wanted) -> Tree:
+    try:
+        return trees[wanted.sha256]
+    except KeyError:
+        raise InstallError(f"{wanted.filename} was not unpacked before it was to be installed") from None
+
+
+def _sample_mode(paths: Paths, plan: Plan, trees: Mapping[str, Tree], link_mode: str) -> str:
+    """Try the link mode once, on the first file there is."""
+    for wanted in plan.install:
+        tree = _tree(trees, wanted)
+        with told_as_install_error("write to the environment", paths.root):
+            return choose_mode(link_mode, f"{tree.files}/{tree.entries[0][0]}", paths.root)
+    return HARDLINK
+
+
+def _kept(plan: Plan, before: Receipt | None) -> dict[str, tuple[FileRow, ...]]:
+    """The files of what stays, by name. What the receipt does not know cannot stay: the plan must install it."""
+    if not plan.keep:
+        return {}
+    if before is None:
+        raise InstallError("the environment has no receipt, so nothing in it can be kept")
+    files = before.all_files()
+    missing = [wanted.name for wanted in plan.keep if wanted.name not in files]
+    if missing:
+        raise InstallError(f"the environment's receipt does not know {missing[0]}, so it cannot be kept")
+    return {wanted.name: files[wanted.name] for wanted in plan.keep}
+
+
+def _present(root: str, kept: Mapping[str, tuple[FileRow, ...]]) -> dict[str, tuple[str, Callable[[], str]]]:
+    def hash_of(path: str) -> Callable[[], str]:
+        def read() -> str:
+            try:
+                with open(f"{root}/{path}", "rb") as file:
+                    return record_hash(hashlib.file_digest(file, "sha256").digest())
+            except OSError:
+                return ""
+
+        return read
+
+    return {path: (name, hash_of(path)) for name, rows in kept.items() for path, *_ in rows}
+
+
+def _removals(paths: Paths, plan: Plan, before: Receipt | None, events: Events) -> list[tuple[str, list[str]]]:
+    """``(.dist-info, files)`` of all that goes: what the plan removes, and older forms of what it installs."""
+    names = {one.name for one in plan.remove} | {one.name for one in plan.install}
+    found: dict[str, list[str]] = {}
+    if before is not None:
+        files = before.all_files()
+        for name in sorted(names & before.items.keys()):
+            found[before.items[name].dist_info] = [path for path, *_ in files[name]]
+    for site in sorted({paths.purelib, paths.platlib}):
+        for directory in sorted(os.listdir(paths.absolute(site))):
+            name = normalised(directory.removesuffix(".dist-info").partition("-")[0])
+            if directory.endswith(".dist-info") and name in names:
+                dist_info = f"{site}/{directory}"
+                files_of_record = foreign_files(paths, dist_info, events)
+                # Both lists: another tool may have reinstalled what our receipt still tells about.
+                found[dist_info] = sorted({*found.get(dist_info, ()), *files_of_record})
+    return sorted(found.items())
+
+
+def _stamps(paths: Paths) -> tuple[tuple[str, int], ...]:
+    return tuple(
+        (path, os.stat(paths.absolute(path)).st_mtime_ns)
+        for path in sorted({paths.purelib, paths.platlib, paths.scripts})
+    )

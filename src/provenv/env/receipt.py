@@ -1,0 +1,163 @@
+"""The receipt: what provenv put into an environment, file by file. Without it, an environment is unknown ground.
+
+It is removed before the first change and written after the last, by renaming, so it never tells of a change that was
+not finished. The head (which distributions) is small and read alone on the warm path; the files of each distribution
+lie behind it and are loaded when they are looked at.
+"""
+
+from __future__ import annotations
+
+import os
+
+from provenv.store.packed import pack, unpack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeAlias
+
+    FileRow: TypeAlias = tuple[str, int, int, int]
+
+__all__ = ["NAME", "Receipt", "ReceiptItem", "forget", "read", "write"]
+
+NAME = "provenv-receipt"
+"""File name of the receipt, in the root of the environment."""
+
+_HEAD = b"provenv receipt 1\n"
+_FILES = b"files\n"
+_LENGTH = 8
+
+
+class ReceiptItem:
+    """One distribution: ``name`` (normalised), ``version``, ``sha256`` of its wheel, path of its ``.dist-info``.
+
+    Its first file is RECORD. ``is_requested`` says whether it has a REQUESTED file.
+    """
+
+    __slots__ = ("dist_info", "is_requested", "name", "sha256", "version")
+
+    def __init__(self, *, name: str, version: str, sha256: str, dist_info: str, is_requested: bool) -> None:
+        self.name = name
+        self.version = version
+        self.sha256 = sha256
+        self.dist_info = dist_info
+        self.is_requested = is_requested
+
+
+class Receipt:
+    """The head of a receipt. ``stamps`` are ``(directory, mtime_ns)`` of the directories that tools change first."""
+
+    __slots__ = ("_begin", "_path", "_spans", "interpreter", "items", "lock_digest", "stamps")
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        begin: int,
+        spans: dict[str, tuple[int, int]],
+        lock_digest: str,
+        interpreter: tuple[str, ...],
+        stamps: tuple[tuple[str, int], ...],
+        items: dict[str, ReceiptItem],
+    ) -> None:
+        self._path = path
+        self._begin = begin
+        self._spans = spans
+        self.lock_digest = lock_digest
+        """Whatever the caller of ``apply`` gave: names the selection of the lock that was installed."""
+        self.interpreter = interpreter
+        """``identity`` of the interpreter that the environment was made for."""
+        self.stamps = stamps
+        self.items = items
+
+    def files(self, name: str) -> tuple[FileRow, ...]:
+        """``(path, size, mtime_ns, mode)`` of every file of a distribution; paths are relative to the root."""
+        offset, length = self._spans[name]
+        with open(self._path, "rb", buffering=0) as file:
+            file.seek(self._begin + offset)
+            rows: tuple[FileRow, ...] | None = unpack(_FILES, file.read(length))
+        return rows or ()
+
+    def all_files(self) -> dict[str, tuple[FileRow, ...]]:
+        """The files of all distributions, by name, in one read."""
+        with open(self._path, "rb", buffering=0) as file:
+            file.seek(self._begin)
+            data = file.read()
+        return {name: unpack(_FILES, data[at : at + length]) or () for name, (at, length) in self._spans.items()}
+
+    def are_stamps_fresh(self, root: str) -> bool:
+        """Whether no tool added, removed or replaced anything right in the stamped directories since."""
+        try:
+            return all(os.stat(f"{root}/{path}").st_mtime_ns == time for path, time in self.stamps)
+        except OSError:
+            return False
+
+
+def read(root: str) -> Receipt | None:
+    """The receipt of the environment at ``root``; None when it is missing, damaged or of another version."""
+    path = f"{root}/{NAME}"
+    try:
+        with open(path, "rb", buffering=0) as file:
+            data = file.read(1 << 16)
+            length = int.from_bytes(data[:_LENGTH], "little")
+            while len(data) < _LENGTH + length:
+                more = file.read(_LENGTH + length - len(data))
+                if not more:
+                    return None
+                data += more
+    except OSError:
+        return None
+    value = unpack(_HEAD, data[_LENGTH : _LENGTH + length])
+    if value is None:
+        return None
+    lock_digest, interpreter, stamps, rows = value
+    items: dict[str, ReceiptItem] = {}
+    spans: dict[str, tuple[int, int]] = {}
+    for name, version, sha256, dist_info, is_requested, offset, size in rows:
+        items[name] = ReceiptItem(
+            name=name, version=version, sha256=sha256, dist_info=dist_info, is_requested=is_requested
+        )
+        spans[name] = (offset, size)
+    return Receipt(
+        path=path,
+        begin=_LENGTH + length,
+        spans=spans,
+        lock_digest=lock_digest,
+        interpreter=interpreter,
+        stamps=stamps,
+        items=items,
+    )
+
+
+def write(
+    root: str,
+    *,
+    lock_digest: str,
+    interpreter: tuple[str, ...],
+    stamps: tuple[tuple[str, int], ...],
+    items: Iterable[tuple[ReceiptItem, tuple[FileRow, ...]]],
+    is_durable: bool = False,
+) -> None:
+    """Write the receipt with one rename. With ``is_durable`` it is synced to disk before."""
+    rows, bodies, offset = [], [], 0
+    for item, files in items:
+        body = pack(_FILES, files)
+        rows.append((item.name, item.version, item.sha256, item.dist_info, item.is_requested, offset, len(body)))
+        bodies.append(body)
+        offset += len(body)
+    head = pack(_HEAD, (lock_digest, interpreter, stamps, tuple(rows)))
+    path = f"{root}/{NAME}"
+    with open(path + ".new", "wb", buffering=0) as file:
+        for piece in (len(head).to_bytes(_LENGTH, "little") + head, b"".join(bodies)):
+            view = memoryview(piece)
+            while view:
+                view = view[file.write(view) :]
+        if is_durable:
+            os.fsync(file.fileno())
+    os.replace(path + ".new", path)
+
+
+def forget(root: str) -> None:
+    """Remove the receipt: from now on the environment is unknown ground."""
+    if os.path.lexists(f"{root}/{NAME}"):
+        os.unlink(f"{root}/{NAME}")

@@ -1,0 +1,122 @@
+"""Takes distributions out of an environment: by our receipt, or by the RECORD that another tool wrote."""
+
+from __future__ import annotations
+
+import os
+
+from provenv.errors import InputError
+from provenv.wheel.record import parse_record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from provenv.env.paths import Paths
+    from provenv.events import Events
+
+__all__ = ["foreign_files", "remove_files"]
+
+
+def foreign_files(paths: Paths, dist_info: str, events: Events) -> list[str]:
+    """Paths, relative to the root, that the RECORD of ``dist_info`` names inside the environment.
+
+    A row that leads out of the environment, or that belongs to the environment itself, is not followed; ``events``
+    hears of it.
+    """
+    directory = paths.absolute(dist_info)
+    try:
+        with open(directory + "/RECORD", encoding="utf-8") as file:
+            rows = list(parse_record(file.read(), directory + "/RECORD"))
+    except (FileNotFoundError, UnicodeDecodeError, InputError):
+        events.warned(f"{directory} has no usable RECORD: only that directory is removed")
+        rows = []
+    site = dist_info.rpartition("/")[0]
+    found = {f"{dist_info}/{name}" for name in os.listdir(directory)}
+    for row in rows:
+        path = os.path.normpath(f"{site}/{row}").replace(os.sep, "/")
+        if os.path.isabs(row) or path.startswith("../") or path == ".." or _is_own(path, paths):
+            events.warned(f"{directory}/RECORD names {row}, which is not the package's own: left alone")
+            continue
+        found.add(path)
+    return sorted(found)
+
+
+def _is_own(path: str, paths: Paths) -> bool:
+    name = path.rpartition("/")[2]
+    if path.startswith(paths.scripts + "/"):
+        return name.lower().startswith("activate.") or name.lower() in ("activate", "python", "python3", "python.exe")
+    return "/" not in path and name in ("pyvenv.cfg", "provenv-receipt", ".gitignore")
+
+
+def remove_files(root: str, files: Iterable[str], last: str) -> None:
+    """Remove ``files`` (relative to ``root``), the byte code that Python wrote for them, and directories left empty.
+
+    What lies in ``last``, the ``.dist-info`` directory, goes after everything else: until then its RECORD tells, after
+    a crash, what is left to remove. Nothing is followed through a directory that is a link out of the environment.
+    """
+    real_root = os.path.realpath(root)
+    by_directory: dict[str, list[str]] = {}
+    for path in files:
+        parent, _, name = path.rpartition("/")
+        by_directory.setdefault(parent, []).append(name)
+    order = sorted(by_directory, key=lambda parent: parent == last or parent.startswith(last + "/"))
+    for parent in order:
+        directory = f"{root}/{parent}" if parent else root
+        real = os.path.realpath(directory)
+        if real != real_root and not real.startswith(real_root + os.sep):
+            continue
+        names = by_directory[parent]
+        if parent == last:
+            names.sort(key=lambda name: name == "RECORD")
+        _remove_names(directory, names)
+    for parent in sorted(_with_parents(by_directory), key=lambda parent: -parent.count("/")):
+        _remove_if_empty(root, parent)
+
+
+def _remove_names(directory: str, names: list[str]) -> None:
+    modules = set()
+    for name in names:
+        try:
+            os.unlink(f"{directory}/{name}")
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except (IsADirectoryError, PermissionError):
+            if not os.path.isdir(f"{directory}/{name}"):
+                raise
+        if name.endswith(".py"):
+            modules.add(name[:-3])
+    if not modules:
+        return
+    cache = directory + "/__pycache__"
+    try:
+        compiled = os.listdir(cache)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in compiled:
+        if name.endswith(".pyc") and name.partition(".")[0] in modules:
+            os.unlink(f"{cache}/{name}")
+    if len(os.listdir(cache)) == 0:
+        os.rmdir(cache)
+
+
+def _with_parents(directories: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for directory in directories:
+        while directory and directory not in found:
+            found.add(directory)
+            directory = directory.rpartition("/")[0]
+    return found
+
+
+def _remove_if_empty(root: str, directory: str) -> None:
+    """Leave alone what the environment itself needs, even when empty."""
+    if directory.endswith("/site-packages") or "/" not in directory:
+        if directory not in ("etc", "share", "man"):
+            return
+    elif directory.startswith(("lib/", "Lib/")) and "site-packages" not in directory:
+        return
+    try:
+        os.rmdir(f"{root}/{directory}")
+    except OSError:
+        # Not empty, or gone already: both are fine.
+        return
