@@ -1,0 +1,1 @@
+"""What package indexes offer: pages, metadata, files; remembered on disk."""

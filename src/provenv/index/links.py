@@ -1,0 +1,34 @@
+"""Which file names and links of a page may be used. Pure."""
+
+from __future__ import annotations
+
+__all__ = ["filename_problem", "is_archive_name", "url_problem"]
+
+_ARCHIVES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg")
+
+
+def is_archive_name(filename: str) -> bool:
+    """Whether indexes offer, or once offered, files with such an ending."""
+    return filename.lower().endswith(_ARCHIVES)
+
+
+def filename_problem(filename: str) -> str | None:
+    """Why a file name cannot be one: it must be a plain name, for it may become part of a path."""
+    if not filename or filename in (".", ".."):
+        return "no file name"
+    if "/" in filename or "\\" in filename or any(ord(char) < 32 or ord(char) == 127 for char in filename):
+        return "the file name holds characters that no file name may hold"
+    return None
+
+
+def url_problem(url: str, base_url: str) -> str | None:
+    """Why a link of a page at ``base_url`` may not be followed. A remote page cannot name a file of this computer."""
+    scheme, colon, _ = url.partition(":")
+    if not colon or not scheme.isascii() or not scheme.replace("+", "").replace("-", "").replace(".", "").isalnum():
+        return None
+    scheme = scheme.lower()
+    if scheme in ("http", "https"):
+        return None
+    if scheme == "file" and base_url.startswith("file:"):
+        return None
+    return f"the link has the scheme `{scheme}`"

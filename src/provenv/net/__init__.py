@@ -1,0 +1,1 @@
+"""The one door to HTTP: requests, downloads, retries, secrets and caching rules."""
