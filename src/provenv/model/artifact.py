@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
-__all__ = ["Artifact"]
+__all__ = ["Artifact", "FileRow"]
+
+FileRow: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...], int | None, str | None]
+"""The plain form of an artifact, as it is kept on disk: file name, URL, hashes, size in bytes, upload time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,295 @@
+"""One small function for each command: words in, a flow called, its result shown."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from provenv.cli.quick import Stamp, stamp_path, words_of
+from provenv.errors import StaleLock, UsageError
+from provenv.flows.select import Choice
+from provenv.flows.world import World
+from provenv.show.text import changes, count_text, warning_text
+
+__all__ = ["COMMANDS"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Mapping, Sequence
+
+    from provenv.flows.edit import Place
+    from provenv.flows.lock import Locked
+    from provenv.flows.sync import Synced
+
+
+def init(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
+    """``provenv init``."""
+    from provenv.flows.init import init as flow
+
+    name = flow(world, words.name, is_bare=words.bare)
+    _say(words, f"Started project `{name}` at {world.directory}")
+    return 0
+
+
+def lock(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
+    """``provenv lock``."""
+    from provenv.flows.lock import lock as flow
+
+    locked = flow(
+        world,
+        upgrade=words.upgrade,
+        upgrade_packages=tuple(words.upgrade_package),
+        is_locked=words.check,
+        is_dry=words.dry_run,
+    )
+    if words.dry_run:
+        headline = f"Would lock {count_text(len(locked.new), 'package')}" if locked.is_changed else _unchanged(locked)
+    else:
+        headline = f"Locked {count_text(len(locked.new), 'package')}" if locked.is_changed else _unchanged(locked)
+    _tell_lock(words, locked, headline)
+    is_plain = not (words.dry_run or words.upgrade or words.upgrade_package or words.refresh or words.json)
+    if is_plain and not locked.warnings:
+        _stamp(words, world, variables, "" if _is_quiet(words) else _unchanged(locked), [])
+    return 0
+
+
+def sync(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
+    """``provenv sync``."""
+    from provenv.flows.sync import sync as flow
+
+    _upgrade_first(words, world)
+    is_dry = words.dry_run or words.check
+    synced = flow(
+        world,
+        _choice(words),
+        is_locked=words.locked,
+        is_frozen=words.frozen,
+        is_dry=is_dry,
+        is_inexact=words.inexact,
+        has_bytecode=words.compile_bytecode,
+    )
+    _tell_sync(words, synced, is_dry=is_dry)
+    if words.check and (not synced.plan.is_empty or synced.is_created or (synced.locked and synced.locked.is_changed)):
+        raise StaleLock(f"{synced.environment} is not what the lock says", hint="run `provenv sync`")
+    if not (is_dry or words.upgrade or words.upgrade_package or words.refresh or words.json):
+        message = f"Checked {count_text(len(synced.plan.keep) + len(synced.plan.install), 'package')}: nothing to do"
+        _stamp(words, world, variables, "" if _is_quiet(words) else message, _places(synced))
+    return 0
+
+
+def run(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
+    """``provenv run``."""
+    from provenv.flows.run import execute
+
+    command = words.words[1:] if words.words[:1] == ["--"] else words.words
+    if not command:
+        raise UsageError("no command to run is given", hint="for example `provenv run python main.py`")
+    has_project = not words.no_project and os.path.isfile(world.project_file)
+    if has_project and not words.no_sync:
+        from provenv.flows.sync import sync as flow
+
+        synced = flow(
+            world,
+            _choice(words),
+            is_locked=words.locked,
+            is_frozen=words.frozen,
+            is_inexact=True,
+            has_bytecode=words.compile_bytecode,
+        )
+        if not synced.plan.is_empty:
+            _tell_sync(words, synced, is_dry=False)
+        if not words.with_:
+            _stamp(words, world, variables, "", _places(synced))
+    environment = world.environment_directory if has_project else None
+    if words.with_ or environment is None:
+        from provenv.flows.layer import layer
+
+        environment = layer(world, words.with_, environment)
+    world.events.finished("link")
+    execute(environment, command, variables)
+
+
+def add(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
+    """``provenv add``."""
+    from provenv.flows.edit import add as flow
+
+    locked = flow(world, words.packages, _place(words), has_bounds=not words.raw, is_frozen=words.frozen)
+    return _after_edit(words, world, locked)
+
+
+def remove(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
+    """``provenv remove``."""
+    from provenv.flows.edit import remove as flow
+
+    locked = flow(world, words.packages, _place(words), is_frozen=words.frozen)
+    return _after_edit(words, world, locked)
+
+
+def tree(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
+    """``provenv tree``."""
+    from provenv.cli.forest import forest
+
+    sys.stdout.write(forest(words, world) + "\n")
+    return 0
+
+
+def export(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
+    """``provenv export``."""
+    from provenv.flows import files
+    from provenv.flows.export import export as flow
+    from provenv.flows.target import wanted_of_target
+
+    wanted = wanted_of_target(world, _choice(words), words.target, is_locked=words.locked, is_frozen=words.frozen)
+    form = {"requirements": "requirements.txt", "pylock": "pylock.toml"}.get(words.format, words.format)
+    text = flow(wanted, form, has_hashes=not words.no_hashes, has_header=not words.no_header)
+    if words.output_file:
+        files.replace(os.path.abspath(words.output_file), text.encode())
+    else:
+        sys.stdout.write(text)
+    return 0
+
+
+COMMANDS: Mapping[str, Callable[[Namespace, World, Mapping[str, str]], int]] = {
+    "add": add,
+    "export": export,
+    "init": init,
+    "lock": lock,
+    "remove": remove,
+    "run": run,
+    "sync": sync,
+    "tree": tree,
+}
+
+
+def _is_quiet(words: Namespace) -> bool:
+    return bool(getattr(words, "quiet", False))
+
+
+def _say(words: Namespace, text: str) -> None:
+    if text and not _is_quiet(words):
+        sys.stderr.write(text + "\n")
+
+
+def _choice(words: Namespace) -> Choice:
+    return Choice(
+        extras=tuple(words.extra),
+        all_extras=words.all_extras,
+        groups=tuple(words.group),
+        all_groups=words.all_groups,
+        no_groups=tuple(words.no_group),
+        has_defaults=not words.no_default_groups,
+    )
+
+
+def _place(words: Namespace) -> Place:
+    from provenv.flows.edit import Place
+
+    if words.optional:
+        return Place("extra", words.optional)
+    if words.group or words.dev:
+        return Place("group", words.group or "dev")
+    return Place()
+
+
+def _upgrade_first(words: Namespace, world: World) -> None:
+    if words.upgrade or words.upgrade_package:
+        if words.locked or words.frozen:
+            raise UsageError("--upgrade changes the lock, which --locked and --frozen forbid")
+        from provenv.flows.lock import lock as flow
+
+        flow(
+            world,
+            upgrade=words.upgrade,
+            upgrade_packages=tuple(words.upgrade_package),
+            is_dry=words.dry_run or words.check,
+        )
+
+
+def _unchanged(locked: Locked) -> str:
+    return f"The lock is up to date ({count_text(len(locked.new), 'package')})"
+
+
+def _changed_pins(locked: Locked) -> tuple[list[tuple[str, str]], list[tuple[str, str]], list[tuple[str, str, str]]]:
+    """Added, removed and updated packages between the old lock and the new one."""
+    text = {
+        side: {name: ", ".join(versions) for name, versions in pins.items()}
+        for side, pins in (("old", locked.old), ("new", locked.new))
+    }
+    old, new = text["old"], text["new"]
+    return (
+        [item for item in new.items() if item[0] not in old],
+        [item for item in old.items() if item[0] not in new],
+        [(name, old[name], version) for name, version in new.items() if name in old and old[name] != version],
+    )
+
+
+def _tell_lock(words: Namespace, locked: Locked, headline: str) -> None:
+    for warning in locked.warnings:
+        _say(words, warning_text(warning, has_colour=words.has_error_colour))
+    installed, removed, updated = _changed_pins(locked)
+    if getattr(words, "json", False):
+        from provenv.show import json
+
+        packages = [{"name": name, "version": version} for name, versions in locked.new.items() for version in versions]
+        sys.stdout.write(json.changes(installed, removed, updated, changed=locked.is_changed, packages=packages) + "\n")
+        return
+    _say(words, headline)
+    if locked.old:
+        _say(words, changes(installed, removed, updated, has_colour=words.has_error_colour))
+
+
+def _tell_sync(words: Namespace, synced: Synced, *, is_dry: bool) -> None:
+    from provenv.show.text import changes_of
+
+    installed, removed, updated = changes_of(synced.plan)
+    if getattr(words, "json", False):
+        from provenv.show import json
+
+        told = json.changes(
+            installed, removed, updated, environment=synced.environment, created=synced.is_created, dry_run=is_dry
+        )
+        sys.stdout.write(told + "\n")
+        return
+    for warning in synced.locked.warnings if synced.locked else ():
+        _say(words, warning_text(warning, has_colour=words.has_error_colour))
+    if synced.is_created:
+        _say(words, f"{'Would create' if is_dry else 'Created'} environment {synced.environment}")
+    if synced.plan.is_empty:
+        _say(words, f"Checked {count_text(len(synced.plan.keep), 'package')}: nothing to do")
+    _say(words, changes(installed, removed, updated, has_colour=words.has_error_colour))
+
+
+def _after_edit(words: Namespace, world: World, locked: Locked | None) -> int:
+    if locked is None:
+        _say(words, f"Changed {world.project_file}")
+        return 0
+    if words.no_sync:
+        _tell_lock(words, locked, f"Locked {count_text(len(locked.new), 'package')}")
+        return 0
+    from provenv.flows.sync import sync as flow
+
+    synced = flow(world, Choice(), is_frozen=False, is_inexact=words.inexact, has_bytecode=words.compile_bytecode)
+    _tell_sync(words, synced, is_dry=False)
+    return 0
+
+
+def _places(synced: Synced) -> list[str]:
+    """What of an environment is looked at before it is called unchanged."""
+    from provenv.flows.watch import watched
+
+    return watched(synced.environment)
+
+
+def _stamp(words: Namespace, world: World, variables: Mapping[str, str], message: str, places: Sequence[str]) -> None:
+    """Remember that these words now have nothing to do."""
+    typed = words_of(words.argv)
+    if typed is None or getattr(words, "cache_dir", None) or getattr(words, "directory", None):
+        return
+    contents = [world.project_file, world.lock_file, os.path.join(world.directory, ".python-version")]
+    here = os.getcwd()
+    while here != world.directory and here.startswith(world.directory):
+        contents.append(os.path.join(here, "pyproject.toml"))
+        here = os.path.dirname(here)
+    stamp = Stamp.of(contents, places, message, world.environment_directory)
+    stamp.save(stamp_path(typed, variables))

@@ -1,0 +1,138 @@
+"""Parses the words, calls one command, tells its errors, returns the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from provenv.cli.live import Live, wants_colour
+from provenv.cli.options import parser
+from provenv.cli.quick import cache_directory
+from provenv.errors import ProvenvError, UsageError
+from provenv.flows.world import World
+
+__all__ = ["main"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Mapping
+
+
+def main(argv: list[str]) -> int:
+    """Run one command line (without the program's name); the exit code: 0, 1 for a failure, 2 for wrong words."""
+    variables = dict(os.environ)
+    options = parser()
+    try:
+        words = options.parse_args(argv)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 2
+    if words.command in (None, "help"):
+        return _help(words, argv)
+    is_terminal = sys.stderr.isatty()
+    choice = getattr(words, "color", "auto")
+    has_no_color = bool(variables.get("NO_COLOR"))
+    live = Live(
+        sys.stderr,
+        is_quiet=getattr(words, "quiet", False),
+        is_verbose=getattr(words, "verbose", False),
+        is_terminal=is_terminal and not getattr(words, "no_progress", False),
+        has_colour=wants_colour(choice, is_terminal=is_terminal, has_no_color=has_no_color),
+    )
+    words.has_colour = wants_colour(choice, is_terminal=sys.stdout.isatty(), has_no_color=has_no_color)
+    words.has_error_colour = wants_colour(choice, is_terminal=is_terminal, has_no_color=has_no_color)
+    words.argv = argv
+    try:
+        with live:
+            return _dispatch(words, live, variables)
+    except ProvenvError as error:
+        return _tell(error, words)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _dispatch(words: Namespace, live: Live, variables: Mapping[str, str]) -> int:
+    if (directory := getattr(words, "directory", None)) is not None:
+        try:
+            os.chdir(directory)
+        except OSError as error:
+            raise UsageError(f"--directory {directory}: {error.strerror}") from error
+    world = _world(words, live, variables)
+    from provenv.cli import commands
+
+    return commands.COMMANDS[words.command](words, world, variables)
+
+
+def _help(words: Namespace, argv: list[str]) -> int:
+    topic = getattr(words, "topic", None)
+    try:
+        parser().parse_args([topic, "--help"] if topic else ["--help"])
+    except SystemExit as stop:
+        return 0 if argv[:1] == ["help"] and stop.code == 0 else 2
+    return 2
+
+
+def _tell(error: ProvenvError, words: Namespace) -> int:
+    from provenv.show.text import error_text
+
+    sys.stderr.write(error_text(error, has_colour=words.has_error_colour) + "\n")
+    if getattr(words, "json", False):
+        from provenv.show.json import error as error_document
+
+        sys.stdout.write(error_document(error) + "\n")
+    return error.exit_code
+
+
+def _world(words: Namespace, live: Live, variables: Mapping[str, str]) -> World:
+    """Flags and environment variables, read here once."""
+    cache = getattr(words, "cache_dir", None)
+    project = getattr(words, "project", None)
+    indexes = [*(getattr(words, "index", None) or []), *variables.get("PROVENV_INDEX", "").split()]
+    places = [*(getattr(words, "find_links", None) or []), *variables.get("PROVENV_FIND_LINKS", "").split()]
+    directory = os.path.abspath(project) if project is not None else os.getcwd()
+    if words.command == "init":
+        directory = os.path.abspath(getattr(words, "path", None) or directory)
+    else:
+        directory = _project_directory(directory)
+    chosen = variables.get("PROVENV_PROJECT_ENVIRONMENT")
+    return World(
+        directory=directory,
+        cache=os.path.abspath(cache) if cache else cache_directory(variables),
+        events=live,
+        now=time.time(),
+        search_path=variables.get("PATH", os.defpath),
+        python_request=getattr(words, "python", None) or variables.get("PROVENV_PYTHON") or None,
+        default_index=getattr(words, "default_index", None) or variables.get("PROVENV_DEFAULT_INDEX") or None,
+        indexes=tuple(indexes),
+        find_links=tuple(places),
+        is_offline=getattr(words, "offline", False) or variables.get("PROVENV_OFFLINE", "") in ("1", "true"),
+        refresh=getattr(words, "refresh", False),
+        environment_directory=os.path.join(directory, chosen) if chosen else None,
+        link_mode=getattr(words, "link_mode", "auto"),
+        network=_network(variables),
+    )
+
+
+def _project_directory(start: str) -> str:
+    """The nearest directory upwards that holds a project; ``start`` itself when there is none."""
+    here = start
+    while not os.path.isfile(os.path.join(here, "pyproject.toml")):
+        above = os.path.dirname(here)
+        if above == here:
+            return start
+        here = above
+    return here
+
+
+def _network(variables: Mapping[str, str]) -> dict[str, str]:
+    settings = {
+        "ca_file": variables.get("SSL_CERT_FILE"),
+        "ca_dir": variables.get("SSL_CERT_DIR"),
+        "netrc_file": variables.get("NETRC") or os.path.expanduser("~/.netrc"),
+    }
+    return {key: value for key, value in settings.items() if value}

@@ -1,0 +1,243 @@
+"""The words of the command line. Where uv has the same job, the flag has uv's name and meaning."""
+
+from __future__ import annotations
+
+import argparse
+
+from provenv import __version__
+
+__all__ = ["parser"]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands; each sets ``command``."""
+    top = argparse.ArgumentParser(
+        prog="provenv",
+        description="Python environments that are proven before they run.",
+        epilog="Run `provenv help COMMAND` or `provenv COMMAND --help` for the flags of one command.",
+        allow_abbrev=False,
+    )
+    top.add_argument("-V", "--version", action="version", version=f"provenv {__version__}")
+    _common(top, argparse.SUPPRESS)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    _init(_command(commands, "init", "start a project in this directory or in PATH"))
+    _add(_command(commands, "add", "add requirements to pyproject.toml, lock and sync"))
+    _remove(_command(commands, "remove", "remove requirements from pyproject.toml, lock and sync"))
+    _lock(_command(commands, "lock", "choose the exact files for every target and write pylock.toml"))
+    _sync(_command(commands, "sync", "make the environment exactly what the lock says"))
+    _run(_command(commands, "run", "run a command in the environment, synced first if needed"))
+    _tree(_command(commands, "tree", "show the lock as a tree of dependencies"))
+    _export(_command(commands, "export", "write what this machine installs as a plain file for any installer"))
+    told = commands.add_parser("help", help="show the flags of a command")
+    told.add_argument("topic", nargs="?", metavar="COMMAND")
+    return top
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
+) -> argparse.ArgumentParser:
+    made = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
+    _common(made, argparse.SUPPRESS)
+    return made
+
+
+def _common(to: argparse.ArgumentParser, default: str) -> None:
+    group = to.add_argument_group("global options")
+    group.add_argument("-q", "--quiet", action="store_true", default=default, help="say nothing but errors")
+    group.add_argument("-v", "--verbose", action="store_true", default=default, help="say more")
+    group.add_argument("--color", choices=("auto", "always", "never"), default=default, help="when to use colour")
+    group.add_argument("--no-progress", action="store_true", default=default, help="show no progress bars")
+    group.add_argument(
+        "--project", metavar="DIR", default=default, help="the project to work on, found upwards from DIR"
+    )
+    group.add_argument("--directory", metavar="DIR", default=default, help="change to DIR first")
+    group.add_argument("--cache-dir", metavar="DIR", default=default, help="where caches and the store are kept")
+    group.add_argument("--offline", action="store_true", default=default, help="use no network, only what is cached")
+
+
+def _interpreter(to: argparse.ArgumentParser) -> None:
+    to.add_argument("-p", "--python", metavar="PYTHON", help="interpreter to use: a version, a name or a path")
+
+
+def _indexes(to: argparse.ArgumentParser) -> None:
+    group = to.add_argument_group("index options")
+    group.add_argument("--default-index", metavar="URL", help="the index to use instead of the default one")
+    group.add_argument(
+        "--index", metavar="URL", action="append", default=[], help="an index to look at first; may be repeated"
+    )
+    group.add_argument(
+        "-f",
+        "--find-links",
+        metavar="PLACE",
+        action="append",
+        default=[],
+        help="a directory or page of files; may be repeated",
+    )
+    group.add_argument("--refresh", action="store_true", help="ask the indexes again, whatever is cached")
+
+
+def _upgrades(to: argparse.ArgumentParser) -> None:
+    group = to.add_argument_group("upgrade options")
+    group.add_argument("-U", "--upgrade", action="store_true", help="let go of all old pins")
+    group.add_argument(
+        "-P",
+        "--upgrade-package",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="let go of one pin; may be repeated",
+    )
+
+
+def _lock_modes(to: argparse.ArgumentParser) -> None:
+    group = to.add_argument_group("lock options").add_mutually_exclusive_group()
+    group.add_argument("--locked", action="store_true", help="fail if the lock is missing or out of date")
+    group.add_argument("--frozen", action="store_true", help="use the lock as it is, without a look at the project")
+
+
+def _parts(to: argparse.ArgumentParser) -> None:
+    group = to.add_argument_group("what to install")
+    group.add_argument(
+        "--extra", metavar="NAME", action="append", default=[], help="an optional dependency; may be repeated"
+    )
+    group.add_argument("--all-extras", action="store_true", help="every optional dependency")
+    group.add_argument(
+        "--group", metavar="NAME", action="append", default=[], help="a dependency group; may be repeated"
+    )
+    group.add_argument(
+        "--no-group", metavar="NAME", action="append", default=[], help="leave a group out; may be repeated"
+    )
+    group.add_argument("--all-groups", action="store_true", help="every dependency group")
+    group.add_argument("--no-default-groups", action="store_true", help="leave out the default groups")
+    group.add_argument("--dev", action="append_const", dest="group", const="dev", help="the group `dev`")
+    group.add_argument(
+        "--no-dev", action="append_const", dest="no_group", const="dev", help="leave out the group `dev`"
+    )
+
+
+def _installing(to: argparse.ArgumentParser) -> None:
+    group = to.add_argument_group("installer options")
+    group.add_argument(
+        "--link-mode", choices=("auto", "clone", "hardlink", "copy"), default="auto", help="how files are placed"
+    )
+    group.add_argument("--inexact", action="store_true", help="keep what the lock does not name")
+    group.add_argument(
+        "--compile-bytecode",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="place byte code (once compiled, it is kept)",
+    )
+
+
+def _results(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--json", action="store_true", help="the result as JSON on stdout")
+
+
+def _init(to: argparse.ArgumentParser) -> None:
+    to.add_argument("path", nargs="?", metavar="PATH", help="directory of the new project")
+    to.add_argument("--name", help="name of the project; otherwise that of the directory")
+    to.add_argument("--bare", action="store_true", help="write pyproject.toml only")
+    _interpreter(to)
+
+
+def _place(to: argparse.ArgumentParser) -> None:
+    place = to.add_mutually_exclusive_group()
+    place.add_argument("--dev", action="store_true", help="in the group `dev`")
+    place.add_argument("--group", metavar="NAME", help="in this dependency group")
+    place.add_argument("--optional", metavar="EXTRA", help="in this optional dependency")
+
+
+def _edit(to: argparse.ArgumentParser) -> None:
+    _place(to)
+    _interpreter(to)
+    _indexes(to)
+    to.add_argument("--no-sync", action="store_true", help="lock only")
+    to.add_argument("--frozen", action="store_true", help="edit only: neither lock nor sync")
+    _installing(to)
+    _results(to)
+
+
+def _add(to: argparse.ArgumentParser) -> None:
+    to.add_argument("packages", nargs="+", metavar="REQUIREMENT", help="as `numpy`, `numpy>=2` or `torch[extra]==2.9`")
+    to.add_argument("--raw", action="store_true", help="add the words as they are, without a lower bound")
+    _edit(to)
+
+
+def _remove(to: argparse.ArgumentParser) -> None:
+    to.add_argument("packages", nargs="+", metavar="NAME")
+    _edit(to)
+
+
+def _lock(to: argparse.ArgumentParser) -> None:
+    modes = to.add_mutually_exclusive_group()
+    modes.add_argument(
+        "--check", "--locked", action="store_true", dest="check", help="fail if the lock is missing or out of date"
+    )
+    modes.add_argument("--dry-run", action="store_true", help="say what would change, write nothing")
+    _upgrades(to)
+    _interpreter(to)
+    _indexes(to)
+    _results(to)
+
+
+def _sync(to: argparse.ArgumentParser) -> None:
+    modes = to.add_mutually_exclusive_group()
+    modes.add_argument(
+        "--check", action="store_true", help="fail if the environment is not what the lock says; change nothing"
+    )
+    modes.add_argument("--dry-run", action="store_true", help="say what would change, change nothing")
+    _lock_modes(to)
+    _parts(to)
+    _upgrades(to)
+    _interpreter(to)
+    _indexes(to)
+    _installing(to)
+    _results(to)
+
+
+def _run(to: argparse.ArgumentParser) -> None:
+    to.usage = "provenv run [OPTIONS] COMMAND [ARGUMENTS ...]"
+    to.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run, with its arguments")
+    to.add_argument(
+        "--with",
+        dest="with_",
+        metavar="REQUIREMENT",
+        action="append",
+        default=[],
+        help="add this for one run; may be repeated",
+    )
+    to.add_argument("--no-sync", action="store_true", help="use the environment as it is")
+    to.add_argument("--no-project", action="store_true", help="ignore any project: only what --with names")
+    _lock_modes(to)
+    _parts(to)
+    _interpreter(to)
+    _indexes(to)
+    _installing(to)
+
+
+def _tree(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--depth", type=int, metavar="N", help="show so many levels")
+    to.add_argument("--invert", action="store_true", help="show who needs a package instead")
+    to.add_argument(
+        "--package", metavar="NAME", action="append", default=[], help="begin at this package; may be repeated"
+    )
+    to.add_argument("--target", metavar="NAME", help="the target to show; otherwise the first one that the lock has")
+    to.add_argument("--no-dev", action="store_true", help="leave out the group `dev`")
+    _lock_modes(to)
+    _interpreter(to)
+    _indexes(to)
+    _results(to)
+
+
+def _export(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--format", choices=("requirements.txt", "requirements", "pylock.toml", "pylock"), default="requirements.txt"
+    )
+    to.add_argument("-o", "--output-file", metavar="FILE", help="write to FILE instead of stdout")
+    to.add_argument("--no-hashes", action="store_true", help="leave out the hashes")
+    to.add_argument("--no-header", action="store_true", help="leave out the first comment")
+    to.add_argument("--target", metavar="NAME", help="the target to export; otherwise this machine")
+    _lock_modes(to)
+    _parts(to)
+    _interpreter(to)
+    _indexes(to)

@@ -1,0 +1,150 @@
+"""The fast start: when nothing has changed since the same words last had nothing to do, there is nothing to do.
+
+A *stamp* remembers, for the exact words typed in a directory, which files the command looked at and what they were. If
+all of them still are so, the command's result is known. Everything here is built into the interpreter: no module is
+imported that is not there already. Whatever is not certain goes the ordinary way, through ``main``.
+"""
+
+import marshal
+import os
+import sys
+from _blake2 import blake2b
+
+__all__ = ["Stamp", "cache_directory", "main", "stamp_path", "words_of"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_FORMAT = 2
+_QUICK = ("lock", "run", "sync")
+
+
+class Stamp:
+    """What a command looked at, and what it then said.
+
+    ``contents`` are ``(path, digest)`` of small files (None: it was missing), ``places`` are ``(path, facts)`` of files
+    and directories of which only the inode is looked at.
+    """
+
+    __slots__ = ("contents", "environment", "message", "places")
+
+    def __init__(
+        self,
+        contents: list[tuple[str, bytes | None]],
+        places: list[tuple[str, tuple[int, int, int] | None]],
+        message: str,
+        environment: str,
+    ) -> None:
+        self.contents = contents
+        self.places = places
+        self.message = message
+        self.environment = environment
+
+    @classmethod
+    def of(cls, contents: "Sequence[str]", places: "Sequence[str]", message: str, environment: str) -> "Stamp":
+        """A stamp of the files as they are now."""
+        return cls(
+            [(path, _content(path)) for path in contents],
+            [(path, _facts(path)) for path in places],
+            message,
+            environment,
+        )
+
+    def holds(self) -> bool:
+        """Whether everything still is what it was."""
+        return all(_facts(path) == facts for path, facts in self.places) and all(
+            _content(path) == content for path, content in self.contents
+        )
+
+    def save(self, path: str) -> None:
+        """Keep the stamp; a failure to write is no failure of the command."""
+        data = marshal.dumps((_FORMAT, self.contents, self.places, self.message, self.environment))
+        temporary = f"{path}.{os.getpid()}"
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(temporary, "wb") as file:
+                file.write(data)
+            os.replace(temporary, path)
+        except OSError:
+            return
+
+    @staticmethod
+    def load(path: str) -> "Stamp | None":
+        """The stamp in a file, or None."""
+        try:
+            with open(path, "rb") as file:
+                form, contents, places, message, environment = marshal.loads(file.read())
+        except (OSError, ValueError, EOFError, TypeError):
+            return None
+        return Stamp(contents, places, message, environment) if form == _FORMAT else None
+
+
+def _content(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return blake2b(file.read(), digest_size=16).digest()
+    except OSError:
+        return None
+
+
+def _facts(path: str) -> tuple[int, int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def words_of(argv: "Sequence[str]") -> tuple[str, ...] | None:
+    """The words that decide what a command does: all of them, or for ``run`` those before the command.
+
+    None when that cannot be told without the parser.
+    """
+    if not argv or argv[0] not in _QUICK:
+        return None
+    if argv[0] != "run":
+        return tuple(argv)
+    if len(argv) > 1 and argv[1] == "--":
+        return ("run",) if len(argv) > 2 else None
+    return ("run",) if len(argv) > 1 and not argv[1].startswith("-") else None
+
+
+def cache_directory(variables: "Mapping[str, str]") -> str:
+    """Where everything is kept that can be fetched or computed again."""
+    if chosen := variables.get("PROVENV_CACHE_DIR"):
+        return os.path.abspath(chosen)
+    if os.name == "nt":
+        return os.path.join(variables.get("LOCALAPPDATA") or os.path.expanduser("~"), "provenv", "cache")
+    base = variables.get("XDG_CACHE_HOME") or os.path.join(variables.get("HOME") or os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "provenv")
+
+
+def stamp_path(words: "Sequence[str]", variables: "Mapping[str, str]") -> str:
+    """Where the stamp of these words lies: they mean the same only here, in this version, under the same variables."""
+    ours = sorted(item for item in variables.items() if item[0].startswith(("PROVENV_", "SSL_CERT_")))
+    key = marshal.dumps((_FORMAT, sys.version, __file__, os.getcwd(), list(words), ours), 2)
+    return os.path.join(cache_directory(variables), "memory", "stamps", blake2b(key, digest_size=16).hexdigest())
+
+
+def main(argv: list[str]) -> int:
+    """Do nothing if that is right, else what ``cli.main`` does. Returns the exit code; ``run`` does not return."""
+    words = words_of(argv)
+    if words is not None and os.name == "posix":
+        stamp = Stamp.load(stamp_path(words, os.environ))
+        if stamp is not None and stamp.holds():
+            if argv[0] == "run":
+                from provenv.flows.run import execute
+
+                command = argv[2:] if argv[1] == "--" else argv[1:]
+                try:
+                    execute(stamp.environment, command, os.environ)
+                except Exception:
+                    pass  # the ordinary way tells what is wrong
+            else:
+                if stamp.message:
+                    sys.stderr.write(stamp.message + "\n")
+                return 0
+    from provenv.cli.main import main as ordinary
+
+    return ordinary(argv)

@@ -1,0 +1,79 @@
+"""The files of what was chosen, with the hashes that the lock promises."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from urllib.parse import urldefrag, urlsplit
+from urllib.request import url2pathname
+
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from provenv.errors import InputError
+from provenv.flows.world import World
+from provenv.model.artifact import Artifact, FileRow
+from provenv.net.secrets import split_credentials
+from provenv.universe.answers import Supply
+from provenv.universe.pypi import IndexSupply
+from provenv.universe.view import View
+
+__all__ = ["direct_view", "file_rows"]
+
+
+def file_rows(world: World, supply: Supply, view: View, candidate: int) -> tuple[FileRow, ...]:
+    """The wheels of a candidate in the plain form, each with a SHA-256.
+
+    An index that tells no SHA-256 makes us read the file once, now: a lock without hashes would promise nothing.
+    """
+    assert isinstance(supply, IndexSupply)
+    artifacts = supply.artifacts(view, candidate)
+    if any(artifact.sha256 is None for artifact in artifacts):
+        artifacts = artifacts[:1]
+    return tuple(_row(world, supply, artifact) for artifact in artifacts)
+
+
+def direct_view(world: World, supply: Supply, name: str, url: str) -> View:
+    """The view of a direct reference to a wheel (PEP 508 ``name @ URL``): one candidate. Raises InputError."""
+    assert isinstance(supply, IndexSupply)
+    clean, fragment = urldefrag(split_credentials(url)[0])
+    filename = urlsplit(clean).path.rpartition("/")[2]
+    try:
+        told, version, _, _ = parse_wheel_filename(filename)
+    except InvalidWheelFilename as error:
+        raise InputError(f"{world.project_file}: {url}", f"`{filename}` is not the name of a wheel") from error
+    if told != canonicalize_name(name):
+        raise InputError(f"{world.project_file}: {url}", f"this is a wheel of {told}, not of {name}")
+    algorithm, _, value = fragment.partition("=")
+    hashes = ((algorithm, value.lower()),) if algorithm == "sha256" else ()
+    artifact = Artifact(filename=filename, url=clean, hashes=hashes)
+    view = supply.direct(name, str(version), artifact)
+    view.chosen[1] = (_row(world, supply, artifact),)
+    return view
+
+
+def _row(world: World, supply: IndexSupply, artifact: Artifact) -> FileRow:
+    hashes, size = artifact.hashes, artifact.size
+    if artifact.sha256 is None:
+        sha256, size = _measured(world, supply, artifact)
+        hashes = (("sha256", sha256),)
+    return artifact.filename, artifact.url, hashes, size, artifact.upload_time
+
+
+def _measured(world: World, supply: IndexSupply, artifact: Artifact) -> tuple[str, int]:
+    """SHA-256 and size of a file, read through once."""
+    world.events.noted(f"the index tells no SHA-256 of {artifact.filename}: reading it")
+    hasher, size = hashlib.sha256(), 0
+    if artifact.url.startswith("file:"):
+        path = url2pathname(urlsplit(artifact.url).path)
+        with open(path, "rb") as file:
+            while chunk := file.read(1 << 20):
+                hasher.update(chunk)
+        return hasher.hexdigest(), os.path.getsize(path)
+
+    def take(chunk: bytes) -> None:
+        nonlocal size
+        size += len(chunk)
+        hasher.update(chunk)
+
+    supply.catalog.download(artifact, take)
+    return hasher.hexdigest(), size

@@ -1,0 +1,71 @@
+"""What an existing lock says, remembered by the digest of its bytes. On the warm path."""
+
+from __future__ import annotations
+
+from provenv.flows.memory import digest, recall, remember
+
+__all__ = ["KnownLock", "known_lock"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from provenv.flows.world import World
+
+
+class KnownLock:
+    """The pins of a lock and what it was made from."""
+
+    __slots__ = ("inputs", "versions")
+
+    def __init__(self, versions: dict[str, tuple[str, ...]], inputs: dict[str, Any]) -> None:
+        self.versions = versions
+        """Package -> its versions, ascending by their place in the lock."""
+        self.inputs = inputs
+        """``[tool.provenv]``; empty when another tool made the lock."""
+
+    def difference(self, inputs: Mapping[str, Any], form: int) -> str | None:
+        """What makes the lock stale for a project with these inputs, in words; None when nothing does."""
+        if not self.inputs:
+            return "another tool made it"
+        if self.inputs.get("format") != form:
+            return "its format is another version's"
+        for key in sorted({*inputs, *self.inputs} - {"format"}):
+            if inputs.get(key) != self.inputs.get(key):
+                return f"{_WORDS.get(key, key)} changed{_change(self.inputs.get(key), inputs.get(key))}"
+        return None
+
+
+_WORDS = {
+    "extras": "optional dependencies",
+    "groups": "dependency groups",
+    "requires": "project.dependencies",
+    "targets": "the targets",
+}
+
+
+def _change(old: object, new: object) -> str:
+    """The first differing items of two lists of strings; nothing for other shapes."""
+    if not isinstance(old, list) or not isinstance(new, list):
+        return ""
+    added = [f"`{item}` is new" for item in new if item not in old and isinstance(item, str)]
+    gone = [f"`{item}` is gone" for item in old if item not in new and isinstance(item, str)]
+    listed = [*added, *gone][:3]
+    return f" ({', '.join(listed)})" if listed else ""
+
+
+def known_lock(world: World, data: bytes) -> KnownLock:
+    """Understand the bytes of a lock. Raises InputError when they are no valid lock."""
+    key = digest(data)
+    known = recall(world.cache, "locks", key)
+    if known is None:
+        from provenv.lockfile.read import parse
+
+        document = parse(data, world.lock_file)
+        versions: dict[str, tuple[str, ...]] = {}
+        for package in document["packages"]:
+            versions[package["name"]] = (*versions.get(package["name"], ()), str(package.get("version", "")))
+        known = (versions, document.get("tool", {}).get("provenv", {}))
+        remember(world.cache, "locks", key, known)
+    return KnownLock(*known)

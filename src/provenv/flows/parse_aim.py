@@ -1,0 +1,208 @@
+"""Understands a project file: the slow half of ``aim``."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator
+from urllib.parse import urljoin, urlsplit
+from urllib.request import pathname2url
+
+from packaging.utils import canonicalize_name
+
+from provenv.errors import InputError
+from provenv.flows.aim import Aim, AimedTarget
+from provenv.flows.memory import digest
+from provenv.flows.python import interpreter_of
+from provenv.flows.world import World
+from provenv.model.project import Line, Project
+from provenv.model.target import Target
+from provenv.net.secrets import split_credentials
+from provenv.pythons.find import fits
+from provenv.universe.rows import Needs, rows_of_requirement
+
+__all__ = ["parse_aim", "read_project", "requirement_aim"]
+
+
+def parse_aim(world: World, data: bytes, pin: bytes | None) -> Aim:
+    """The aim of a project file with these bytes; ``pin`` is the content of ``.python-version``."""
+    project = read_project(data, world.project_file)
+    interpreter = None
+    targets = project.targets
+    if not targets:
+        found = interpreter_of(world, project.requires_python, pin)
+        interpreter = found.executable
+        targets = (Target.from_interpreter(found),)
+    for target in targets:
+        _check_python(target, project, world.project_file)
+    return _aim(world, project, targets, interpreter)
+
+
+def requirement_aim(world: World, lines: tuple[Line, ...], target: Target) -> Aim:
+    """The aim of a few requirements without a project, for ``run --with``."""
+    return _aim(world, Project(name=None, requires_python=None, dependencies=lines), (target,), None)
+
+
+def read_project(data: bytes, where: str) -> Project:
+    """The project in the bytes of a ``pyproject.toml``. Raises InputError."""
+    try:
+        document = tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(where, f"not valid TOML: {error}") from error
+    return Project.from_pyproject(document, where)
+
+
+def _aim(world: World, project: Project, targets: tuple[Target, ...], interpreter: str | None) -> Aim:
+    locations = list(_locations(world, project))
+    return {
+        "name": project.name,
+        "requires_python": project.requires_python,
+        "extras": sorted(project.extras),
+        "groups": sorted(project.groups),
+        "default_groups": list(project.default_groups),
+        "targets": [_aimed(target, project, world) for target in targets],
+        "locations": locations,
+        "index_key": digest([(url, kind) for _, url, kind in locations]),
+        "inputs": _inputs(project, targets),
+        "texts": {line.where: line.text for _, line in _sections(project)},
+        "interpreter": interpreter,
+    }
+
+
+def _check_python(target: Target, project: Project, where: str) -> None:
+    version = target.environment()["python_full_version"]
+    if target.is_declared and not fits(version, project.requires_python):
+        raise InputError(
+            f"{where}: tool.provenv.targets.{target.name}.python",
+            f"Python {target.python} is not within project.requires-python `{project.requires_python}`",
+        )
+
+
+def _sections(project: Project) -> Iterator[tuple[str, Line]]:
+    for line in project.dependencies:
+        yield "", line
+    for extra, lines in project.extras.items():
+        for line in lines:
+            yield f"extra:{extra}", line
+    for group, lines in project.groups.items():
+        for line in lines:
+            yield f"group:{group}", line
+
+
+def _aimed(target: Target, project: Project, world: World) -> AimedTarget:
+    environment, tags = target.environment(), target.tags()
+    needs = Needs(environment)
+    urls: dict[str, str] = {}
+    aimed: AimedTarget = {
+        "name": target.name,
+        "key": digest(environment, tags),
+        "environment": environment,
+        "tags": tags,
+        "rows": [],
+        "urls": urls,
+    }
+    for section, line in _sections(project):
+        requirement = line.requirement
+        if requirement.marker is not None and not needs.holds(requirement.marker):
+            continue
+        row = rows_of_requirement(requirement, "")
+        if row[1] == project.name:
+            aimed["rows"].extend(_own_extras(row[2], project, needs, line, section))
+            continue
+        if requirement.url is not None:
+            _direct(row[1], requirement.url, urls, f"{world.project_file}: {line.where}")
+        aimed["rows"].append((row, line.where, section))
+    return aimed
+
+
+def _own_extras(
+    names: tuple[str, ...], project: Project, needs: Needs, line: Line, section: str, seen: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, str, tuple[str, ...], str], str, str]]:
+    """A project that needs itself with extras (``all = ["me[a,b]"]``) means what these extras list."""
+    for extra in names:
+        for inner in project.extras.get(extra, ()):
+            if inner.requirement.marker is not None and not needs.holds(inner.requirement.marker):
+                continue
+            row = rows_of_requirement(inner.requirement, "")
+            if row[1] != project.name:
+                yield row, inner.where, section
+            elif extra not in seen:
+                yield from _own_extras(row[2], project, needs, line, section, (*seen, extra))
+
+
+def _direct(name: str, url: str, urls: dict[str, str], where: str) -> None:
+    if urls.setdefault(name, url) != url:
+        raise InputError(where, f"two direct references for {name}: {urls[name]} and {url}")
+    if not urlsplit(url).path.endswith(".whl") or urlsplit(url).scheme not in ("http", "https", "file"):
+        raise InputError(
+            where, f"`{url}` is not the URL of a wheel", hint="only wheels can be used as direct references so far"
+        )
+
+
+def _locations(world: World, project: Project) -> Iterator[tuple[str, str, str]]:
+    """Where to look, in order: the command line's indexes, the project's, the default one; then flat places."""
+    base = world.directory
+    for number, url in enumerate(world.indexes):
+        yield f"index {number + 1} of the command line", _absolute(url, base), "simple"
+    default = world.default_index
+    for index in project.indexes:
+        if index.is_default:
+            default = default or index.url
+        else:
+            yield index.name or split_credentials(index.url)[0], _absolute(index.url, base), "simple"
+    if default is None:
+        from provenv.index.location import default_url
+
+        default = default_url()
+    yield "default", _absolute(default, base), "simple"
+    for place in (*world.find_links, *project.find_links):
+        yield "find-links", _absolute(place, base), "flat"
+
+
+def _absolute(place: str, base: str) -> str:
+    """A URL as it is; a path as a ``file:`` URL."""
+    if urlsplit(place).scheme in ("http", "https", "file"):
+        return place
+    return urljoin("file:", pathname2url(os.path.abspath(os.path.join(base, place))))
+
+
+def _inputs(project: Project, targets: tuple[Target, ...]) -> dict[str, object]:
+    """What the lock records of the project; a secret in an index URL is left out."""
+    inputs: dict[str, object] = {"requires": sorted(line.text for line in project.dependencies)}
+    if project.requires_python:
+        inputs["requires-python"] = project.requires_python
+    indexes = [split_credentials(index.url)[0] for index in project.indexes]
+    if indexes:
+        inputs["indexes"] = indexes
+    if project.find_links:
+        inputs["find-links"] = list(project.find_links)
+    for key, parts in (("extras", project.extras), ("groups", project.groups)):
+        if parts:
+            inputs[key] = {
+                str(canonicalize_name(name)): sorted(line.text for line in lines)
+                for name, lines in sorted(parts.items())
+            }
+    inputs["targets"] = [_recorded(target) for target in targets]
+    return inputs
+
+
+def _recorded(target: Target) -> dict[str, object]:
+    """A target as the lock records it. This machine stands for its platform and minor version: a colleague's patch
+    release or newer C library does not make the lock stale."""
+    major, minor = target.minor
+    record: dict[str, object] = {
+        "name": target.name,
+        "platform": target.platform,
+        "python": target.python if target.is_declared else f"{major}.{minor}",
+    }
+    if target.is_declared:
+        for key in ("glibc", "musl", "macos"):
+            if floor := getattr(target, key):
+                record[key] = f"{floor[0]}.{floor[1]}"
+        for key in ("driver", "cpu"):
+            if text := getattr(target, key):
+                record[key] = text
+        for key in ("gpus", "compute"):
+            if values := getattr(target, key):
+                record[key] = list(values)
+    return record

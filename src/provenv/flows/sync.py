@@ -1,0 +1,151 @@
+"""Brings an environment to what the lock says: exactly that, and nothing when nothing changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import provenv
+from provenv.env import receipt as receipts
+from provenv.env.apply import apply
+from provenv.env.create import create
+from provenv.env.drift import drifted
+from provenv.env.paths import Paths
+from provenv.env.scan import scan
+from provenv.errors import StaleLock
+from provenv.flows import files
+from provenv.flows.aim import aim
+from provenv.flows.fetch import compiled, fetch_trees
+from provenv.flows.lock import Locked, lock
+from provenv.flows.memory import digest
+from provenv.flows.parse_aim import read_project
+from provenv.flows.python import environment_program, interpreter_of
+from provenv.flows.select import Choice, select_wanted
+from provenv.flows.world import World
+from provenv.model.machine import Interpreter
+from provenv.model.plan import Installed, Plan, Wanted
+from provenv.pythons.inspect import inspect
+
+__all__ = ["Synced", "plan_between", "sync"]
+
+
+class Synced:
+    """What a sync did, or would do."""
+
+    __slots__ = ("environment", "is_created", "locked", "plan")
+
+    def __init__(self, environment: str, plan: Plan, locked: Locked | None, *, is_created: bool) -> None:
+        self.environment = environment
+        self.plan = plan
+        self.locked = locked
+        self.is_created = is_created
+        """The environment was made, or made anew for another interpreter."""
+
+
+def sync(
+    world: World,
+    choice: Choice,
+    *,
+    is_locked: bool = False,
+    is_frozen: bool = False,
+    is_dry: bool = False,
+    is_inexact: bool = False,
+    has_bytecode: bool = True,
+) -> Synced:
+    """Lock if needed, then make the environment what the lock says for this machine.
+
+    ``is_locked`` refuses to change the lock, ``is_frozen`` does not even look whether it is stale. ``is_dry`` only says
+    what would change. ``is_inexact`` keeps what the lock does not name. Raises every error of ``lock``, InstallError and
+    IntegrityError; a command that fails leaves an environment that the next one knows to be unfinished.
+    """
+    locked = None
+    if is_frozen:
+        data = files.read_if_there(world.lock_file)
+        if data is None:
+            raise StaleLock(f"{world.lock_file} is missing", hint="run `provenv lock`, or leave out --frozen")
+    else:
+        locked = lock(world, is_locked=is_locked, is_dry=is_dry)
+        data = locked.data
+    interpreter = _interpreter(world, is_frozen)
+    wanted = select_wanted(world, data, interpreter, choice)
+    is_fresh = not _is_environment_of(world, interpreter)
+    found = () if is_fresh else _found(world, interpreter)
+    plan = plan_between(found, wanted, is_inexact=is_inexact)
+    if not is_dry:
+        _realise(world, plan, interpreter, data, is_fresh=is_fresh, has_bytecode=has_bytecode)
+    return Synced(world.environment_directory, plan, locked, is_created=is_fresh)
+
+
+def plan_between(found: Sequence[Installed], wanted: Sequence[Wanted], *, is_inexact: bool = False) -> Plan:
+    """What must change so that ``found`` becomes ``wanted``."""
+    here = {item.name: item for item in found}
+    names = {item.name for item in wanted}
+    keep = [item for item in wanted if (there := here.get(item.name)) and there.sha256 == item.sha256]
+    install = [item for item in wanted if item not in keep]
+    replaced = {item.name for item in install}
+    remove = [item for item in found if item.name in replaced or (item.name not in names and not is_inexact)]
+    return Plan(install=tuple(install), remove=tuple(sorted(remove, key=lambda item: item.name)), keep=tuple(keep))
+
+
+def _found(world: World, interpreter: Interpreter) -> tuple[Installed, ...]:
+    """What is installed; a distribution with a missing or changed file counts as another tool's, and is replaced."""
+    root = world.environment_directory
+    found = scan(Paths.from_interpreter(root, interpreter))
+    receipt = receipts.read(root)
+    if receipt is None:
+        return found
+    damaged = drifted(root, receipt)
+    for name, paths in damaged.items():
+        world.events.warned(f"{name} is restored: {paths[0]} was changed or is missing" + _more(len(paths) - 1))
+    return tuple(Installed(name=item.name, version=item.version) if item.name in damaged else item for item in found)
+
+
+def _more(count: int) -> str:
+    return f", and {count} more" if count else ""
+
+
+def _interpreter(world: World, is_frozen: bool) -> Interpreter:
+    memory = os.path.join(world.cache, "memory", "interpreters")
+    if not is_frozen and (program := aim(world)["interpreter"]) is not None:
+        return inspect(program, memory)
+    data = files.read_if_there(world.project_file)
+    requires_python = read_project(data, world.project_file).requires_python if data is not None else None
+    pin = files.read_if_there(os.path.join(world.directory, ".python-version"))
+    return interpreter_of(world, requires_python, pin)
+
+
+def _is_environment_of(world: World, interpreter: Interpreter) -> bool:
+    """Whether the environment exists and was made from that interpreter."""
+    root = world.environment_directory
+    if not os.path.exists(os.path.join(root, "pyvenv.cfg")):
+        return False
+    try:
+        program = os.path.realpath(environment_program(root), strict=True)
+    except OSError:
+        return False
+    settings = _pyvenv(root)
+    version = settings.get("version") or settings.get("version_info", "")
+    is_same_version = version.split(".")[:2] == interpreter.version.split(".")[:2]
+    return is_same_version and program == os.path.realpath(interpreter.base_executable)
+
+
+def _pyvenv(root: str) -> Mapping[str, str]:
+    with open(os.path.join(root, "pyvenv.cfg"), encoding="utf-8", errors="replace") as file:
+        pairs = [line.partition("=") for line in file]
+    return {key.strip().lower(): value.strip() for key, _, value in pairs}
+
+
+def _realise(
+    world: World, plan: Plan, interpreter: Interpreter, data: bytes, *, is_fresh: bool, has_bytecode: bool
+) -> None:
+    root = world.environment_directory
+    store = world.store()
+    trees = fetch_trees(world, store, plan.install)
+    bytecode = compiled(world, store, trees, interpreter) if has_bytecode else {}
+    if is_fresh:
+        create(root, interpreter, os.path.basename(world.directory), version=provenv.__version__)
+    if plan.is_empty and not is_fresh and receipts.read(root) is not None:
+        return
+    world.events.started("link", len(plan.install))
+    apply(root, plan, trees, bytecode, interpreter, world.events, link_mode=world.link_mode, lock_digest=digest(data))
+    world.events.finished("link")

@@ -1,0 +1,25 @@
+"""Which places of an environment change whenever somebody adds, removes or replaces a file in it."""
+
+from __future__ import annotations
+
+import os
+
+from provenv.env import receipt as receipts
+
+__all__ = ["watched"]
+
+
+def watched(root: str) -> list[str]:
+    """The receipt, the settings, the interpreter and every directory that holds a file of ours, as absolute paths.
+
+    A directory's time changes when an entry is made, removed or replaced by renaming: so does every installer's work, and
+    almost every editor's. What is written into a file in place is found by a sync that looks at all files.
+    """
+    found = [f"{root}/{receipts.NAME}", f"{root}/pyvenv.cfg", f"{root}/bin/python", root]
+    receipt = receipts.read(root)
+    if receipt is None:
+        return found
+    directories = {f"{root}/{path}" for path, _ in receipt.stamps}
+    for files in receipt.all_files().values():
+        directories.update(f"{root}/{os.path.dirname(path)}" for path, _, _, _ in files)
+    return found + sorted(path for path in directories if not path.endswith("/__pycache__"))

@@ -1,0 +1,89 @@
+"""What a flow works with: values and capabilities, made once by the face. On the warm path."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["World"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provenv.events import Events
+    from provenv.store.store import Store
+
+
+class World:
+    """Places, choices and doors of one command.
+
+    ``directory`` is the project's; ``cache`` holds everything that can be fetched or computed again; ``network`` holds
+    what only the HTTP client reads (certificate file, proxies, netrc, timeouts). ``indexes`` are ``(name, url)`` pairs
+    given on the command line, before those of the project; ``default_index`` replaces the default one.
+    """
+
+    __slots__ = (
+        "cache",
+        "default_index",
+        "directory",
+        "environment_directory",
+        "events",
+        "find_links",
+        "indexes",
+        "is_offline",
+        "link_mode",
+        "network",
+        "now",
+        "python_request",
+        "refresh",
+        "search_path",
+    )
+
+    def __init__(
+        self,
+        *,
+        directory: str,
+        cache: str,
+        events: Events,
+        now: float,
+        search_path: str = "",
+        python_request: str | None = None,
+        default_index: str | None = None,
+        indexes: tuple[str, ...] = (),
+        find_links: tuple[str, ...] = (),
+        is_offline: bool = False,
+        refresh: bool = False,
+        environment_directory: str | None = None,
+        link_mode: str = "auto",
+        network: Mapping[str, str] | None = None,
+    ) -> None:
+        self.directory = directory
+        self.cache = cache
+        self.events = events
+        self.now = now
+        self.search_path = search_path
+        self.python_request = python_request
+        self.default_index = default_index
+        self.indexes = indexes
+        self.find_links = find_links
+        self.is_offline = is_offline
+        self.refresh = refresh
+        self.environment_directory = environment_directory or os.path.join(directory, ".venv")
+        self.link_mode = link_mode
+        self.network = dict(network or {})
+
+    @property
+    def project_file(self) -> str:
+        """The path of ``pyproject.toml``."""
+        return os.path.join(self.directory, "pyproject.toml")
+
+    @property
+    def lock_file(self) -> str:
+        """The path of ``pylock.toml``."""
+        return os.path.join(self.directory, "pylock.toml")
+
+    def store(self) -> Store:
+        """The store of this computer."""
+        from provenv.store.store import Store
+
+        return Store(os.path.join(self.cache, "store"))

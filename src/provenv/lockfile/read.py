@@ -1,0 +1,113 @@
+"""Reads a lock and selects from it what one machine installs (PEP 751)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from packaging.pylock import (
+    PackageArchive,
+    PackageWheel,
+    Pylock,
+    PylockSelectError,
+    PylockValidationError,
+)
+from packaging.tags import Tag, parse_tag
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from provenv.errors import InputError, IntegrityError
+from provenv.model.plan import Wanted
+
+__all__ = ["parse", "select"]
+
+
+def parse(data: bytes, where: str) -> dict[str, Any]:
+    """The lock as plain values. Raises InputError when it is not TOML or not a valid ``pylock.toml``."""
+    try:
+        document = tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        hint = "run `provenv lock` to make it again"
+        if b"\n<<<<<<< " in data or data.startswith(b"<<<<<<< "):
+            hint = "it holds merge conflict markers: take either side, then run `provenv lock`"
+        raise InputError(where, f"not valid TOML: {error}", hint=hint) from error
+    try:
+        Pylock.from_dict(document)
+    except PylockValidationError as error:
+        raise InputError(where, f"not a valid lock: {error}", hint="run `provenv lock` to make it again") from error
+    return document
+
+
+def select(
+    document: Mapping[str, Any],
+    where: str,
+    *,
+    environment: Mapping[str, str],
+    tags: Sequence[str],
+    extras: Collection[str],
+    groups: Collection[str],
+    requested: Collection[str],
+) -> list[Wanted]:
+    """What to install on a machine with that marker environment and those tags, sorted by name.
+
+    Raises InputError when the lock was not made for the machine or holds something that cannot be installed, and
+    IntegrityError when a file's name or hashes do not agree with its entry.
+    """
+    lock = Pylock.from_dict(document)
+    accepted: list[Tag] = [next(iter(parse_tag(tag))) for tag in tags]
+    wanted = []
+    try:
+        for package, file in lock.select(
+            environment=dict(environment),  # type: ignore[arg-type]  # a TypedDict with the same keys
+            tags=accepted,
+            extras=extras,
+            dependency_groups=groups,
+        ):
+            if not isinstance(file, PackageWheel | PackageArchive):
+                raise InputError(f"{where}: {package.name}", "only wheels can be installed so far")
+            wanted.append(_wanted(str(package.name), str(package.version), file, where, package.name in requested))
+    except PylockSelectError as error:
+        raise InputError(
+            where,
+            f"the lock is not for this machine: {error}",
+            hint="declare the machine in [tool.provenv.targets] and run `provenv lock`",
+        ) from error
+    return sorted(wanted, key=lambda item: item.name)
+
+
+def _wanted(name: str, version: str, file: PackageWheel | PackageArchive, where: str, is_requested: bool) -> Wanted:
+    place = f"{where}: {name} {version}"
+    direct = None
+    if isinstance(file, PackageArchive):
+        filename = urlsplit(file.url or file.path or "").path.rpartition("/")[2]
+        direct = _direct_url(file)
+    else:
+        filename = file.filename
+    try:
+        told_name, told_version, _, _ = parse_wheel_filename(filename)
+    except InvalidWheelFilename as error:
+        raise InputError(place, f"`{filename}` is not the name of a wheel") from error
+    if told_name != canonicalize_name(name) or str(told_version) != version:
+        raise IntegrityError(place, expected=f"a wheel of {name} {version}", actual=f"`{filename}`")
+    sha256 = file.hashes.get("sha256", "").lower()
+    if len(sha256) != 64 or any(digit not in "0123456789abcdef" for digit in sha256):
+        raise IntegrityError(place, expected="a SHA-256 hash", actual=str(dict(file.hashes)), hint="run `provenv lock`")
+    return Wanted(
+        name=name,
+        version=version,
+        filename=filename,
+        sha256=sha256,
+        url=file.url,
+        path=file.path,
+        size=file.size,
+        is_requested=is_requested,
+        direct_url=direct,
+    )
+
+
+def _direct_url(file: PackageArchive) -> str:
+    """The content of ``direct_url.json`` (PEP 610)."""
+    import json
+
+    return json.dumps({"url": file.url, "archive_info": {"hashes": dict(file.hashes)}}, sort_keys=True)

@@ -1,0 +1,1 @@
+"""Finds Python interpreters and reads their facts."""

@@ -1,0 +1,1 @@
+"""Answers the solver's question, and decides everything untidy: which candidates there are and what they need."""

@@ -1,0 +1,176 @@
+"""Turns views into answers. On the warm path: imports only what a resolution with warm caches needs."""
+
+from __future__ import annotations
+
+import os
+
+from provenv.solve.types import Rule, Unusable
+from provenv.universe.view import View
+
+__all__ = ["ROOT", "Answers", "Supply"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Protocol
+
+    from provenv.solve.types import Answer, Ask
+    from provenv.universe.view import Row
+
+    class Supply(Protocol):
+        """Whoever can fetch what the views lack."""
+
+        def want(self, name: str, specifier: str) -> None:
+            """Begin to fetch a package's page, and what its best candidate within ``specifier`` needs."""
+
+        def view(self, name: str, stale: View | None) -> View | None:
+            """The view of a package, made from its current page; None when no index has the package."""
+
+        def learn(self, view: View, candidate: int) -> None:
+            """Read what a candidate needs, into its view."""
+
+        def ahead(self, view: View, candidates: Sequence[int]) -> None:
+            """Begin to read what several candidates need, because the solver will soon ask."""
+
+        def mask(self, view: View, specifier: str) -> int:
+            """Which candidates a specifier admits."""
+
+else:
+    Supply = object
+
+ROOT = ""
+#: After so many questions about one package the solver is going back: read as many candidates ahead (uv does the same).
+_BACKTRACKING = {5: 5, 10: 10, 20: 20, 40: 50, 60: 50, 80: 50, 120: 100, 200: 200, 300: 200}
+#: From so many questions on, everything known about the package is volunteered, so that conflicts are learned in bulk.
+_VOLUNTEER_FROM = 3
+
+
+class Answers:
+    """What one target's solver is told. One instance lives for one resolution.
+
+    ``root`` holds the rows of the project and the place that wrote each; ``directory`` keeps the views; ``supply`` makes
+    the one who fetches, at first need; ``pins`` are versions to prefer; ``is_fresh`` decides whether a view may be used
+    as it stands.
+    """
+
+    def __init__(
+        self,
+        root: Sequence[tuple[Row, str]],
+        *,
+        directory: str,
+        supply: Callable[[], Supply],
+        is_fresh: Callable[[View], bool],
+        pins: Mapping[str, str],
+        pinned_views: Mapping[str, View] | None = None,
+    ) -> None:
+        self.root = root
+        self.views: dict[str, View | None] = dict(pinned_views or {})
+        self.prefer: dict[str, int] = {}
+        self.warnings: list[str] = []
+        self._directory = directory
+        self._make_supply = supply
+        self._supply: Supply | None = None
+        self._is_fresh = is_fresh
+        self._pins = pins
+        self._asked: dict[str, int] = {}
+        for view in self.views.values():
+            if view is not None:
+                self._note_pin(view)
+
+    @property
+    def supply(self) -> Supply:
+        """The one who fetches; made when the caches do not suffice."""
+        if self._supply is None:
+            self._supply = self._make_supply()
+        return self._supply
+
+    def answer(self, ask: Ask) -> Answer:
+        """What the asked candidate needs, wider where more is known."""
+        if ask.package == ROOT:
+            return self._rules([(row, 2, ("root", where)) for row, where in self.root])
+        view = self.view(ask.package)
+        assert view is not None, "only candidates of existing views are asked for"
+        bit = 1 << ask.candidate
+        if not view.known & bit:
+            self.supply.learn(view, ask.candidate)
+        for reason, mask in view.broken.items():
+            if mask & bit:
+                return Unusable(mask, ("broken", view.name, reason))
+        if ask.extra and not view.extras.get(ask.extra, 0) & bit:
+            version = view.versions[ask.candidate - 1]
+            self.warnings.append(f"{view.name} {version} has no extra named `{ask.extra}`")
+            return ()
+        rows = [(row, mask, ("needs", view.name, row)) for row, mask in view.rows(ask.candidate, ask.extra)]
+        rules = self._rules(rows, view.name)
+        return rules + self._volunteered(view, ask)
+
+    def view(self, name: str) -> View | None:
+        """The view of a package, or None when no index has it."""
+        if name in self.views:
+            return self.views[name]
+        found = View.load(self._path(name))
+        if found is None or not self._is_fresh(found):
+            found = self.supply.view(name, found)
+        self.views[name] = found
+        if found is not None:
+            self._note_pin(found)
+        return found
+
+    def mask(self, view: View, specifier: str) -> int:
+        """Which candidates of a view a specifier admits."""
+        known = view.masks.get(specifier)
+        return self.supply.mask(view, specifier) if known is None else known
+
+    def save(self) -> None:
+        """Keep every view that changed."""
+        for view in self.views.values():
+            if view is not None and view.is_changed and view.is_kept:
+                view.save(self._path(view.name))
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._directory, name)
+
+    def _note_pin(self, view: View) -> None:
+        if (pin := self._pins.get(view.name)) and (candidate := view.candidate(pin)):
+            self.prefer[view.name] = 1 << candidate
+
+    def _rules(self, rows: list[tuple[Row, int, tuple[object, ...]]], package: str = ROOT) -> tuple[Rule, ...]:
+        missing = [row for row, _, _ in rows if row[1] not in self.views and not self._has_fresh_file(row[1])]
+        for _, name, _, specifier in missing:
+            self.supply.want(name, specifier)
+        rules: list[Rule] = []
+        for row, when, why in rows:
+            _, name, extras, specifier = row
+            if name != package:
+                view = self.view(name)
+                if view is None:
+                    rules.append(Rule(when, name, 0, 1, why))
+                    continue
+                rules.append(Rule(when, name, self.mask(view, specifier), view.size, why))
+            rules.extend(Rule(when, f"{name}[{extra}]", 2, 1, why) for extra in extras)
+        return tuple(rules)
+
+    def _has_fresh_file(self, name: str) -> bool:
+        """Load the view if its file is there and fresh; the rest of the names can then be fetched in one go."""
+        found = View.load(self._path(name))
+        if found is None or not self._is_fresh(found):
+            return False
+        self.views[name] = found
+        self._note_pin(found)
+        return True
+
+    def _volunteered(self, view: View, ask: Ask) -> tuple[Rule, ...]:
+        asked = self._asked[view.name] = self._asked.get(view.name, 0) + 1
+        if (count := _BACKTRACKING.get(asked)) is not None:
+            lower = [c for c in range(ask.candidate - 1, 0, -1) if not view.known >> c & 1][:count]
+            if lower:
+                self.supply.ahead(view, lower)
+        if asked < _VOLUNTEER_FROM:
+            return ()
+        bit = 1 << ask.candidate
+        others = [
+            (row, mask, ("needs", view.name, row))
+            for row, mask in view.needs.items()
+            if row[0] == ask.extra and not mask & bit and self.views.get(row[1]) is not None
+        ]
+        return self._rules(others, view.name)

@@ -1,0 +1,196 @@
+"""Supplies views and needs from package indexes, and reads ahead of the solver.
+
+While the solver waits for one page, every page that has arrived is turned into a view, what its best candidate needs
+is requested, and what that in turn names is requested too: the closure is crawled in as many round trips as it is
+deep, whatever order the solver asks in.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from packaging.version import Version
+
+from provenv.errors import Unavailable
+from provenv.events import Events
+from provenv.index.catalog import Catalog
+from provenv.index.page import Page
+from provenv.model.artifact import Artifact
+from provenv.universe.build import Candidates, mask_of, view_of
+from provenv.universe.rows import Broken, Needs
+from provenv.universe.view import View
+
+__all__ = ["IndexSupply"]
+
+
+class IndexSupply:
+    """The supply of one target from the indexes of a catalog."""
+
+    def __init__(self, catalog: Catalog, environment: Mapping[str, str], tags: Sequence[str], events: Events) -> None:
+        self.catalog = catalog
+        self._ranks = {tag: rank for rank, tag in enumerate(tags)}
+        self._python = environment["python_full_version"]
+        self._needs = Needs(environment)
+        self._events = events
+        self._views: dict[str, View | None] = {}
+        self._candidates: dict[str, Candidates] = {}
+        self._pages: dict[str, Page] = {}
+        self._hints: dict[str, str] = {}
+        self._pages_under_way: dict[str, None] = {}
+        self._metadata_under_way: dict[tuple[str, int], Artifact] = {}
+        self._stale: dict[str, View] = {}
+        self._direct: dict[str, Artifact] = {}
+
+    def want(self, name: str, specifier: str) -> None:
+        """Begin to fetch a page; its best candidate within ``specifier`` is read ahead."""
+        if name in self._views or name in self._pages_under_way:
+            return
+        self._hints[name] = specifier
+        self._pages_under_way[name] = None
+        self.catalog.request(name)
+
+    def view(self, name: str, stale: View | None) -> View | None:
+        """The view of a package from its current page; a stale view of the same page keeps what it learned."""
+        if stale is not None:
+            self._stale.setdefault(name, stale)
+        self.want(name, "")
+        self._crawl()
+        if name not in self._views:
+            self._page_arrived(name)
+            self._crawl()
+        return self._views[name]
+
+    def mask(self, view: View, specifier: str) -> int:
+        """Which candidates a specifier admits; remembered in the view."""
+        if specifier not in view.masks:
+            view.masks[specifier] = mask_of(specifier, self._of(view).parsed, view.yanked)
+            view.is_changed = True
+        return view.masks[specifier]
+
+    def learn(self, view: View, candidate: int) -> None:
+        """Read what a candidate needs, into its view."""
+        self._crawl()
+        if not view.known >> candidate & 1:
+            key = (view.name, candidate)
+            if key not in self._metadata_under_way:
+                self._request_metadata(view, candidate)
+            self._metadata_arrived(*key)
+
+    def ahead(self, view: View, candidates: Sequence[int]) -> None:
+        """Begin to read what several candidates need."""
+        for candidate in candidates:
+            if not view.known >> candidate & 1 and (view.name, candidate) not in self._metadata_under_way:
+                self._request_metadata(view, candidate)
+
+    def direct(self, name: str, version: str, artifact: Artifact) -> View:
+        """The view of a direct reference: one candidate, one file, kept for this command only."""
+        view = View(name, artifact.url, "", 0.0, [version])
+        view.is_kept = False
+        self._views[name] = view
+        self._candidates[name] = Candidates({1: [0]}, [Version(version)])
+        self._direct[name] = artifact
+        return view
+
+    def artifacts(self, view: View, candidate: int) -> list[Artifact]:
+        """The wheels of a candidate that the target accepts, best first."""
+        if view.name in self._direct:
+            return [self._direct[view.name]]
+        files = self._of(view).files[candidate]
+        return [self._pages[view.name].artifact(number) for number in files]
+
+    def _of(self, view: View) -> Candidates:
+        """The files behind a view; a view that came from its file needs its page again, which the cache has."""
+        if view.name not in self._candidates:
+            fresh = self.view(view.name, view)
+            if fresh is None or fresh.digest != view.digest:
+                raise Unavailable(
+                    f"the index page of {view.name} changed while the command was running", hint="run the command again"
+                )
+        return self._candidates[view.name]
+
+    def _crawl(self) -> None:
+        """Take in everything that has arrived, without waiting."""
+        moved = True
+        while moved:
+            moved = False
+            for name in [name for name in self._pages_under_way if self.catalog.is_page_ready(name)]:
+                self._page_arrived(name)
+                moved = True
+            for name, candidate in [
+                key for key, artifact in self._metadata_under_way.items() if self.catalog.is_metadata_ready(artifact)
+            ]:
+                self._metadata_arrived(name, candidate)
+                moved = True
+
+    def _page_arrived(self, name: str) -> None:
+        """Make the view of a page, waiting for the page if need be."""
+        del self._pages_under_way[name]
+        page = self.catalog.page(name)
+        self._events.advanced("resolve", 1, name)
+        if page is None:
+            self._views[name] = None
+            return
+        view, candidates = view_of(page, name, self._ranks, self._python)
+        stale = self._stale.pop(name, None)
+        if stale is not None and stale.digest == page.digest:
+            stale.expires, stale.is_changed = page.expires, True
+            view = stale
+        elif stale is not None:
+            _carry_over(stale, view)
+        self._views[name], self._candidates[name], self._pages[name] = view, candidates, page
+        best = self.mask(view, self._hints.get(name, "")) & ~_broken(view)
+        if best and (candidate := best.bit_length() - 1) and not view.known >> candidate & 1:
+            self._request_metadata(view, candidate)
+
+    def _request_metadata(self, view: View, candidate: int) -> None:
+        artifact = self.artifacts(view, candidate)[0]
+        self._metadata_under_way[view.name, candidate] = artifact
+        self.catalog.request_metadata(artifact)
+
+    def _metadata_arrived(self, name: str, candidate: int) -> None:
+        """Fold the needs of a candidate into its view, waiting for its metadata if need be."""
+        artifact = self._metadata_under_way.pop((name, candidate))
+        view = self._views[name]
+        assert view is not None
+        if view.known >> candidate & 1:
+            return
+        try:
+            metadata = self.catalog.metadata(artifact)
+            rows, extras = self._needs.of_metadata(metadata, name, view.versions[candidate - 1])
+        except Broken as error:
+            view.spoil(candidate, str(error))
+            return
+        view.learn(candidate, rows, extras)
+        for extra, needed, _, specifier in rows:
+            if not extra:
+                self.want(needed, specifier)
+
+
+def _broken(view: View) -> int:
+    mask = 0
+    for spoiled in view.broken.values():
+        mask |= spoiled
+    return mask
+
+
+def _carry_over(stale: View, fresh: View) -> None:
+    """A page that changed seldom changes old versions: what was read of a candidate holds for the same version."""
+    moved = {
+        old: new
+        for old, version in enumerate(stale.versions, 1)
+        if (new := fresh.candidate(version)) and stale.known >> old & 1
+    }
+    for old, new in moved.items():
+        for reason, mask in stale.broken.items():
+            if mask >> old & 1:
+                fresh.spoil(new, reason)
+        if not fresh.known >> new & 1:
+            rows = tuple(row for row, mask in stale.needs.items() if mask >> old & 1)
+            extras = tuple(extra for extra, mask in stale.extras.items() if mask >> old & 1)
+            fresh.learn(new, rows, extras)
+
+
+def cache_directory(root: str, target_key: str, index_key: str) -> str:
+    """Where the views of one target on one set of indexes are kept."""
+    return os.path.join(root, "views", target_key, index_key)

@@ -1,0 +1,128 @@
+"""Reads METADATA into rows for one target. Markers are evaluated here, once.
+
+Core metadata: https://packaging.python.org/en/latest/specifications/core-metadata/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from packaging.markers import Marker
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from provenv.universe.view import Row
+
+__all__ = ["Broken", "Needs", "headers_of", "rows_of_requirement"]
+
+_EXTRA_NAME = re.compile(r"""extra\s*(?:==|!=)\s*['"]([^'"]+)['"]|['"]([^'"]+)['"]\s*(?:==|!=)\s*extra""")
+
+
+class Broken(Exception):
+    """The metadata makes its candidate unusable; the argument is the reason."""
+
+
+def headers_of(metadata: bytes) -> dict[str, list[str]]:
+    """The header fields of METADATA, by lower-case name; the description is not read."""
+    found: dict[str, list[str]] = {}
+    last: list[str] | None = None
+    for line in metadata.decode("utf-8", "replace").splitlines():
+        if not line:
+            break
+        if line[0] in " \t":
+            if last:
+                last[-1] += "\n" + line.strip()
+            continue
+        name, colon, value = line.partition(":")
+        if colon:
+            last = found.setdefault(name.lower(), [])
+            last.append(value.strip())
+    return found
+
+
+class Needs:
+    """Evaluates requirements against one target, and remembers what it evaluated."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = dict(environment)
+        self._requirements: dict[str, tuple[Requirement, str]] = {}
+        self._markers: dict[tuple[str, str], bool] = {}
+
+    def of_metadata(self, metadata: bytes, name: str, version: str) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+        """Rows and offered extras of one candidate.
+
+        Raises Broken when the metadata is another package's, needs another Python or cannot be read: it never
+        means "no constraint".
+        """
+        headers = headers_of(metadata)
+        self._check_identity(headers, name, version)
+        for specifier in headers.get("requires-python", []):
+            self._check_python(specifier)
+        extras = tuple(canonicalize_name(extra) for extra in headers.get("provides-extra", []))
+        rows: dict[Row, None] = {}
+        for text in headers.get("requires-dist", []):
+            for row in self._rows(text):
+                rows[row] = None
+        return tuple(rows), extras
+
+    def _check_identity(self, headers: Mapping[str, list[str]], name: str, version: str) -> None:
+        told_name = headers.get("name", [""])[0]
+        told_version = headers.get("version", [""])[0]
+        try:
+            is_same = canonicalize_name(told_name) == name and Version(told_version) == Version(version)
+        except InvalidVersion:
+            is_same = False
+        if not is_same:
+            raise Broken(f"its metadata is that of `{told_name} {told_version}`")
+
+    def _check_python(self, specifier: str) -> None:
+        try:
+            admits = SpecifierSet(specifier).contains(self._environment["python_full_version"], prereleases=True)
+        except InvalidSpecifier as error:
+            raise Broken(f"its metadata has `Requires-Python: {specifier}`, which cannot be read") from error
+        if not admits:
+            raise Broken(f"it needs Python {specifier}")
+
+    def _rows(self, text: str) -> list[Row]:
+        known = self._requirements.get(text)
+        if known is None:
+            try:
+                requirement = Requirement(text)
+            except InvalidRequirement as error:
+                raise Broken(f"its metadata has `Requires-Dist: {text}`, which cannot be read") from error
+            known = self._requirements[text] = (requirement, str(requirement.marker or ""))
+        requirement, marker = known
+        active = [extra for extra in self._extras_in(marker) if self._holds(requirement, marker, extra)]
+        if active and requirement.url is not None:
+            raise Broken(f"it needs `{requirement.name}` by a direct reference, which only a project may do")
+        return [rows_of_requirement(requirement, extra) for extra in active]
+
+    def _extras_in(self, marker: str) -> list[str]:
+        """The extras under which a marker could be true; "" first: when it is true without, the others add nothing."""
+        if "extra" not in marker:
+            return [""]
+        names = [canonicalize_name(match[1] or match[2]) for match in _EXTRA_NAME.finditer(marker)]
+        return ["", *dict.fromkeys(names)]
+
+    def _holds(self, requirement: Requirement, marker: str, extra: str) -> bool:
+        if requirement.marker is None:
+            return True
+        key = (marker, extra)
+        if key not in self._markers:
+            self._markers[key] = self.holds(requirement.marker, extra)
+        if extra and self._markers.get((marker, "")):
+            return False
+        return self._markers[key]
+
+    def holds(self, marker: Marker, extra: str = "") -> bool:
+        """Whether a marker is true on the target."""
+        return marker.evaluate({**self._environment, "extra": extra})
+
+
+def rows_of_requirement(requirement: Requirement, extra: str) -> Row:
+    """The row of a requirement whose marker holds; a direct reference shows as ``@ URL`` in place of the specifier."""
+    extras = tuple(sorted(canonicalize_name(name) for name in requirement.extras))
+    return extra, canonicalize_name(requirement.name), extras, str(requirement.specifier)
