@@ -12,7 +12,6 @@ __all__ = ["ACTIVE", "Derived", "Fact", "Nogood", "Unsolvable"]
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable
-    from typing import TypeAlias
 
 ACTIVE = 2
 """The state set that holds only "active", for the variable of an extra."""
@@ -21,8 +20,8 @@ ACTIVE = 2
 class Fact:
     """While ``variable`` is active and ``package`` is in ``when``, ``on`` must be in ``allow``.
 
-    ``variable`` is the package itself, or ``package[extra]`` for a need that only the extra adds. ``full`` is the set of
-    all states of ``on``. Of an unusable candidate ``on`` is "" and ``allow`` is 0. ``when`` may grow while a search
+    ``variable`` is the package itself, or ``package[extra]`` for a need that only the extra adds. ``full`` is the set
+    of all states of ``on``. Of an unusable candidate ``on`` is "" and ``allow`` is 0. ``when`` may grow while a search
     runs, as more candidates turn out to have the same need; what was derived from it stays true. ``whys`` holds the
     universe's own words for the rule; it is empty when many different rules were merged into this fact.
     """
@@ -72,7 +71,7 @@ class Derived:
 
     __slots__ = ("left", "right", "terms")
 
-    def __init__(self, terms: dict[str, int], left: Nogood, right: Nogood) -> None:
+    def __init__(self, terms: dict[str, int], left: Fact | Derived, right: Fact | Derived) -> None:
         self.terms = terms
         self.left = left
         self.right = right
@@ -84,10 +83,9 @@ class Derived:
 class Unsolvable(Exception):
     """No choice satisfies all rules; ``proof`` forbids the project (or nothing at all is needed to forbid it)."""
 
-    def __init__(self, proof: Nogood) -> None:
+    def __init__(self, proof: Fact | Derived) -> None:
         super().__init__("the requirements exclude one another")
         self.proof = proof
 
 
-if TYPE_CHECKING:
-    Nogood: TypeAlias = "Fact | Derived"
+Nogood = Fact | Derived
