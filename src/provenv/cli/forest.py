@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def forest(words: Namespace, world: World) -> str:
-    """The trees that the words of ``provenv tree`` ask for, as text or JSON. Raises UsageError for an unknown package."""
+    """The trees that the words of ``provenv tree`` ask for, as text or JSON. UsageError if unknown."""
     data = lock_bytes(world, is_locked=words.locked, is_frozen=words.frozen)
     from provenv.flows.aim import aim
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping
 
+    from provenv.cli.live import ColourChoice
+
 
 def main(argv: list[str]) -> int:
     """Run one command line (without the program's name); the exit code: 0, 1 for a failure, 2 for wrong words."""
@@ -31,7 +33,7 @@ def main(argv: list[str]) -> int:
     if words.command in (None, "help"):
         return _help(words, argv)
     is_terminal = sys.stderr.isatty()
-    choice = getattr(words, "color", "auto")
+    choice: ColourChoice = getattr(words, "color", "auto")
     has_no_color = bool(variables.get("NO_COLOR"))
     live = Live(
         sys.stderr,

@@ -133,18 +133,15 @@ def main(argv: list[str]) -> int:
     if words is not None and os.name == "posix":
         stamp = Stamp.load(stamp_path(words, os.environ))
         if stamp is not None and stamp.holds():
-            if argv[0] == "run":
-                from provenv.flows.run import execute
-
-                command = argv[2:] if argv[1] == "--" else argv[1:]
-                try:
-                    execute(stamp.environment, command, os.environ)
-                except Exception:
-                    pass  # the ordinary way tells what is wrong
-            else:
+            if argv[0] != "run":
                 if stamp.message:
                     sys.stderr.write(stamp.message + "\n")
                 return 0
+            from provenv.flows.run import become, find_program
+
+            command = argv[2:] if argv[1] == "--" else argv[1:]
+            if (found := find_program(stamp.environment, command, os.environ)) is not None:
+                become(found)
     from provenv.cli.main import main as ordinary
 
     return ordinary(argv)

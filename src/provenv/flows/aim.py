@@ -59,7 +59,7 @@ else:
 
 
 def aim(world: World) -> Aim:
-    """Read and understand the project of a world. Raises InputError with every mistake, Unavailable without a Python."""
+    """Read and understand the project of a world. Raises InputError, or Unavailable without a Python."""
     data = files.read(world.project_file, "run `provenv init` to start a project, or name one with --project")
     pin = files.read_if_there(os.path.join(world.directory, ".python-version"))
     key = digest(

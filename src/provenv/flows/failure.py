@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 from provenv.explain.story import tell
 from provenv.flows.aim import Aim, AimedTarget
@@ -34,9 +35,29 @@ class _Words:
         """A need as its author wrote it."""
         assert isinstance(why, tuple)
         if why[0] == "root":
-            return self._texts.get(why[1], why[1])
+            return str(self._texts.get(why[1], why[1]))
         self.mentioned[why[2][1]] = None
         return row_text(why[2])
+
+    def name(self, package: str) -> str:
+        """The package as a reader knows it."""
+        return package or "your project"
+
+    def unmet(self, why: Hashable) -> str:
+        """Why no candidate meets a need."""
+        assert isinstance(why, tuple)
+        name = self._needed_package(why)
+        view = self._answers.views.get(name)
+        if view is None:
+            return f"no index has a package named {name}"
+        if not view.versions:
+            return f"no version of {name} can be used here"
+        return f"no version of {name} that can be used here is within {self.needed(why)}"
+
+    def _needed_package(self, why: tuple[Any, ...]) -> str:
+        if why[0] == "root":
+            return next(row[1] for row, where in self._answers.root if where == why[1])
+        return str(why[2][1])
 
     def reason(self, why: Hashable) -> str:
         """Why a candidate cannot be used."""
@@ -47,7 +68,7 @@ class _Words:
 def told(failure: Unsolvable, answers: Answers, aimed: Aim, target: AimedTarget) -> tuple[str, str | None]:
     """Message and hint of a failed resolution for one target."""
     words = _Words(answers, aimed["texts"])
-    story = tell(failure.proof, words)
+    story = tell(failure.proof, words).text
     where = f" for target `{target['name']}`" if len(aimed["targets"]) > 1 else ""
     message = f"the requirements cannot be satisfied together{where}\n\n{story}"
     hints = _unknown(answers, target) + _excluded(answers, words)

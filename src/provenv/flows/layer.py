@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from packaging.requirements import InvalidRequirement, Requirement
 
 import provenv
-from provenv.env.create import create
 from provenv.env.paths import Paths
-from provenv.env.shared import point, shared
+from provenv.env.shared import make_shared, point
 from provenv.errors import UsageError
 from provenv.flows.fetch import compiled, fetch_trees
 from provenv.flows.lock import solve_target
@@ -43,15 +42,14 @@ def layer(world: World, words: Sequence[str], below: str | None) -> str:
     store = world.store()
     trees = fetch_trees(world, store, wanted)
     bytecode = compiled(world, store, trees, interpreter)
-    place = shared(store, [(item, trees[item.sha256]) for item in wanted], bytecode, interpreter, world.events)
-    create(root, interpreter, "with", version=provenv.__version__)
-    also = [Paths.from_interpreter(below, interpreter).absolute("")] if below is not None else []
-    point(root, place, interpreter, [_site(path, interpreter) for path in also])
+    place = make_shared(store, wanted, trees, bytecode, interpreter, world.events, link_mode=world.link_mode)
+    sites = [_site(below, interpreter)] if below is not None else []
+    point(root, interpreter, [place], sites=sites, prompt="with", version=provenv.__version__)
     return root
 
 
 def _site(root: str, interpreter: Interpreter) -> str:
-    paths = Paths.from_interpreter(root.rstrip("/"), interpreter)
+    paths = Paths.from_interpreter(root, interpreter)
     return paths.absolute(paths.purelib)
 
 

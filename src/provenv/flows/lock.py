@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from provenv.flows.aim import Aim, AimedTarget
     from provenv.flows.world import World
+    from provenv.model.artifact import FileRow
     from provenv.universe.answers import Supply
-    from provenv.universe.view import FileRow, Row, View
+    from provenv.universe.view import Row, View
 
 FORMAT = 1
 """Version of ``[tool.provenv]`` in the lock."""
@@ -145,7 +146,8 @@ def solve_target(
     except Unsolvable as failure:
         from provenv.flows.failure import told
 
-        raise NoSolution(*told(failure, answers, aimed, target)) from None
+        message, hint = told(failure, answers, aimed, target)
+        raise NoSolution(message, hint=hint) from None
     sections: dict[str, set[str]] = {name: set() for name in solution.chosen}
     parts: dict[str, list[Row]] = {}
     for row, _, section in target["rows"]:

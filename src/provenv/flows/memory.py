@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def digest(*parts: object) -> str:
+def digest(*parts: Any) -> str:
     """A digest of plain values (strings, bytes, numbers, tuples, lists, None)."""
     return blake2b(marshal.dumps(parts, 2), digest_size=16).hexdigest()
 
@@ -30,17 +30,13 @@ def recall(cache: str, kind: str, key: str) -> Any:
         return None
 
 
-def remember(cache: str, kind: str, key: str, value: object) -> None:
+def remember(cache: str, kind: str, key: str, value: Any) -> None:
     """Keep a plain value; a failure to write is no failure of the command."""
     path = os.path.join(cache, "memory", kind, key)
     temporary = f"{path}.{os.getpid()}"
     try:
-        try:
-            file = open(temporary, "xb")
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            file = open(temporary, "xb")
-        with file:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(temporary, "wb") as file:
             file.write(marshal.dumps(value))
         os.replace(temporary, path)
     except OSError:

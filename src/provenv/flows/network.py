@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import chain
+from urllib.parse import urlsplit
 
+import provenv
+from provenv.flows import files
+from provenv.flows.parse_aim import read_project
 from provenv.flows.world import World
 from provenv.index.catalog import Catalog
 from provenv.index.location import Location
 from provenv.net.client import Client
+from provenv.net.secrets import Credentials, Realm, origin_of, split_credentials
 from provenv.net.settings import NetSettings
 from provenv.universe.pypi import IndexSupply
 
@@ -36,4 +42,36 @@ def supply(
 
 
 def _settings(world: World) -> NetSettings:
-    return NetSettings(is_offline=world.is_offline, **world.network)
+    return NetSettings(
+        user_agent=f"provenv/{provenv.__version__}",
+        is_offline=world.is_offline,
+        ca_file=world.network.get("ca_file"),
+        ca_dir=world.network.get("ca_dir"),
+        netrc_file=world.network.get("netrc_file"),
+        credentials=_credentials(world),
+    )
+
+
+def _credentials(world: World) -> dict[Realm, Credentials]:
+    """User names and passwords inside the index URLs of the command line and the project file.
+
+    They are read when a connection is needed and kept nowhere. An index often serves its files from a neighbouring
+    path, so they hold for everything below the parent of the index.
+    """
+    found: dict[Realm, Credentials] = {}
+    for url in (*world.indexes, world.default_index or "", *world.find_links, *_project_urls(world)):
+        clean, credentials = split_credentials(url)
+        if credentials is not None:
+            path = urlsplit(clean).path.rstrip("/").rpartition("/")[0]
+            found[(*origin_of(clean), path + "/")] = credentials
+    return found
+
+
+def _project_urls(world: World) -> list[str]:
+    data = files.read_if_there(world.project_file)
+    if data is None:
+        return []
+    project = read_project(data, world.project_file)
+    urls = [index.url for index in project.indexes] + list(project.find_links)
+    lines = [*project.dependencies, *chain(*project.extras.values()), *chain(*project.groups.values())]
+    return urls + [line.requirement.url for line in lines if line.requirement.url]

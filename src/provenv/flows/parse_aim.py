@@ -140,7 +140,10 @@ def _direct(name: str, url: str, urls: dict[str, str], where: str) -> None:
 
 
 def _locations(world: World, project: Project) -> Iterator[tuple[str, str, str]]:
-    """Where to look, in order: the command line's indexes, the project's, the default one; then flat places."""
+    """Where to look, in order: the command line's indexes, the project's, the default one; then flat places.
+
+    User names and passwords are left out: an aim is kept on disk. ``network`` reads them when it connects.
+    """
     base = world.directory
     for number, url in enumerate(world.indexes):
         yield f"index {number + 1} of the command line", _absolute(url, base), "simple"
@@ -149,7 +152,7 @@ def _locations(world: World, project: Project) -> Iterator[tuple[str, str, str]]
         if index.is_default:
             default = default or index.url
         else:
-            yield index.name or split_credentials(index.url)[0], _absolute(index.url, base), "simple"
+            yield index.name or _absolute(index.url, base), _absolute(index.url, base), "simple"
     if default is None:
         from provenv.index.location import default_url
 
@@ -162,7 +165,7 @@ def _locations(world: World, project: Project) -> Iterator[tuple[str, str, str]]
 def _absolute(place: str, base: str) -> str:
     """A URL as it is; a path as a ``file:`` URL."""
     if urlsplit(place).scheme in ("http", "https", "file"):
-        return place
+        return split_credentials(place)[0]
     return urljoin("file:", pathname2url(os.path.abspath(os.path.join(base, place))))
 
 

@@ -6,7 +6,7 @@ import os
 
 from provenv.errors import UsageError
 
-__all__ = ["command_environment", "execute"]
+__all__ = ["Found", "become", "command_environment", "execute", "find_program"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,26 +14,50 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-def execute(environment: str, command: Sequence[str], variables: Mapping[str, str]) -> NoReturn:
-    """Become the command: its exit code and its signals are then the command's own.
+class Found:
+    """A program with its words and variables, ready to be become."""
 
-    A name is looked up in the environment first; a path to a ``.py`` file is given to the environment's Python.
-    Raises UsageError when there is no such program.
+    __slots__ = ("program", "variables", "words")
+
+    def __init__(self, program: str, words: list[str], variables: dict[str, str]) -> None:
+        self.program = program
+        self.words = words
+        self.variables = variables
+
+
+def find_program(environment: str, command: Sequence[str], variables: Mapping[str, str]) -> Found | None:
+    """The program of a command: its name is looked up in the environment first, then on PATH.
+
+    A path to a ``.py`` file is given to the environment's Python.
     """
     fresh = command_environment(environment, variables)
     words = list(command)
     if words[0].endswith(".py") and os.path.isfile(words[0]):
         words.insert(0, "python")
     program = _program(words[0], fresh["PATH"])
-    if program is None:
+    return None if program is None else Found(program, words, fresh)
+
+
+def become(found: Found) -> NoReturn:
+    """Replace this process. Raises UsageError when the system refuses."""
+    try:
+        os.execve(found.program, found.words, found.variables)
+    except OSError as error:
+        raise UsageError(f"{found.program}: cannot be run: {error.strerror}") from error
+
+
+def execute(environment: str, command: Sequence[str], variables: Mapping[str, str]) -> NoReturn:
+    """Become the command: its exit code and its signals are then the command's own.
+
+    Raises UsageError when there is no such program.
+    """
+    found = find_program(environment, command, variables)
+    if found is None:
         raise UsageError(
-            f"there is no program `{words[0]}` in {environment} or on PATH",
+            f"there is no program `{command[0]}` in {environment} or on PATH",
             hint="install the package that brings it with `provenv add`, or give --with PACKAGE",
         )
-    try:
-        os.execve(program, words, fresh)
-    except OSError as error:
-        raise UsageError(f"{program}: cannot be run: {error.strerror}") from error
+    become(found)
 
 
 def command_environment(environment: str, variables: Mapping[str, str]) -> dict[str, str]:

@@ -54,9 +54,9 @@ def sync(
 ) -> Synced:
     """Lock if needed, then make the environment what the lock says for this machine.
 
-    ``is_locked`` refuses to change the lock, ``is_frozen`` does not even look whether it is stale. ``is_dry`` only says
-    what would change. ``is_inexact`` keeps what the lock does not name. Raises every error of ``lock``, InstallError and
-    IntegrityError; a command that fails leaves an environment that the next one knows to be unfinished.
+    ``is_locked`` refuses to change the lock, ``is_frozen`` does not even look whether it is stale. ``is_dry`` only
+    says what would change. ``is_inexact`` keeps what the lock does not name. Raises every error of ``lock``,
+    InstallError and IntegrityError; a command that fails leaves an environment that the next one knows to be unfinished.
     """
     locked = None
     if is_frozen:

@@ -12,8 +12,8 @@ __all__ = ["watched"]
 def watched(root: str) -> list[str]:
     """The receipt, the settings, the interpreter and every directory that holds a file of ours, as absolute paths.
 
-    A directory's time changes when an entry is made, removed or replaced by renaming: so does every installer's work, and
-    almost every editor's. What is written into a file in place is found by a sync that looks at all files.
+    A directory's time changes when an entry is made, removed or replaced by renaming: that is every installer's way,
+    and most editors'. What is written into a file in place is found by a sync that looks at all files.
     """
     found = [f"{root}/{receipts.NAME}", f"{root}/pyvenv.cfg", f"{root}/bin/python", root]
     receipt = receipts.read(root)

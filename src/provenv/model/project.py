@@ -168,7 +168,7 @@ class _Reader:
     def _groups(self) -> dict[str, tuple[Line, ...]]:
         """Dependency groups with ``include-group`` unfolded (PEP 735)."""
         table = self._table(self.document, "dependency-groups")
-        raw = {canonicalize_name(name): (name, items) for name, items in table.items()}
+        raw: dict[str, tuple[str, Any]] = {str(canonicalize_name(name)): (name, items) for name, items in table.items()}
         return {name: tuple(self._group(name, raw, ())) for name in raw}
 
     def _group(self, name: str, raw: Mapping[str, tuple[str, Any]], path: tuple[str, ...]) -> Iterator[Line]:
@@ -224,20 +224,22 @@ class _Reader:
                 self._problem(where, "a table is expected here")
                 continue
             self._only(item, _TARGET_KEYS, where)
-            platform, python = item.get("platform"), item.get("python")
+            platform, python = str(item.get("platform")), item.get("python")
             if platform not in PLATFORMS:
-                self._problem(f"{where}.platform", f"{platform!r} is not one of {', '.join(PLATFORMS)}")
+                self._problem(f"{where}.platform", f"`{platform}` is not one of {', '.join(PLATFORMS)}")
             if not isinstance(python, str) or not re.fullmatch(r"3\.\d+(\.\d+)?", python):
                 self._problem(f"{where}.python", f"{python!r} is not a version such as '3.12'")
-            floors = {key: self._floor(item, key, where) for key in ("glibc", "musl", "macos")}
-            if floors["glibc"] and floors["musl"]:
+            glibc, musl, macos = (self._floor(item, key, where) for key in ("glibc", "musl", "macos"))
+            if glibc and musl:
                 self._problem(f"{where}.musl", "a target has either `glibc` or `musl`")
             if platform in PLATFORMS and isinstance(python, str) and python.count(".") in (1, 2):
                 yield Target(
                     name=name,
                     platform=platform,
                     python=python,
-                    **floors,
+                    glibc=glibc,
+                    musl=musl,
+                    macos=macos,
                     driver=self._text(item, "driver", where),
                     gpus=tuple(self._strings(item.get("gpus", []), f"{where}.gpus")),
                     compute=tuple(self._strings(item.get("compute", []), f"{where}.compute")),

@@ -31,8 +31,8 @@ def choose(
     """The interpreter to use.
 
     ``request`` is what the user or ``.python-version`` (named by ``where``) wants: a path, a program name such as
-    ``python3.12``, a version such as ``3.12`` or a specifier such as ``>=3.11,<3.13``; None takes the first on ``search_path``
-    that ``requires_python`` admits. Raises Unavailable when none fits, and says which were seen.
+    ``python3.12``, a version such as ``3.12`` or a specifier such as ``>=3.11,<3.13``; None takes the first on
+    ``search_path`` that ``requires_python`` admits. Raises Unavailable when none fits, and says which were seen.
     """
     if request and (os.sep in request or os.path.isfile(request)):
         return _checked(inspect(os.path.abspath(request), memory), requires_python, where)
@@ -66,7 +66,7 @@ def _checked(found: Interpreter, requires_python: str | None, where: str) -> Int
     if fits(found.version, requires_python):
         return found
     raise Unavailable(
-        f"{where}: {found.executable} is Python {found.version}, but the project has requires-python `{requires_python}`",
+        f"{where}: {found.executable} is Python {found.version}, not within requires-python `{requires_python}`",
         hint="choose another interpreter, or change project.requires-python",
     )
 

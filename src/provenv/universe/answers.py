@@ -48,9 +48,9 @@ _VOLUNTEER_FROM = 3
 class Answers:
     """What one target's solver is told. One instance lives for one resolution.
 
-    ``root`` holds the rows of the project and the place that wrote each; ``directory`` keeps the views; ``supply`` makes
-    the one who fetches, at first need; ``pins`` are versions to prefer; ``is_fresh`` decides whether a view may be used
-    as it stands.
+    ``root`` holds the rows of the project and the place that wrote each; ``directory`` keeps the views; ``supply``
+    makes the one who fetches, at first need; ``pins`` are versions to prefer; ``is_fresh`` decides whether a view may
+    be used as it stands.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class Answers:
         if (pin := self._pins.get(view.name)) and (candidate := view.candidate(pin)):
             self.prefer[view.name] = 1 << candidate
 
-    def _rules(self, rows: list[tuple[Row, int, tuple[object, ...]]], package: str = ROOT) -> tuple[Rule, ...]:
+    def _rules(self, rows: Sequence[tuple[Row, int, tuple[object, ...]]], package: str = ROOT) -> tuple[Rule, ...]:
         missing = [row for row, _, _ in rows if row[1] not in self.views and not self._has_fresh_file(row[1])]
         for _, name, _, specifier in missing:
             self.supply.want(name, specifier)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def settle(answers: Answers, progress: Callable[[str], None] | None = None) -> Solution:
     """Solve one target.
 
-    ``progress`` hears the name of each package that is asked about. Raises ``solve.Unsolvable`` with the derivation, and
-    whatever the supply raises when an index cannot be reached.
+    ``progress`` hears the name of each package that is asked about. Raises ``solve.Unsolvable`` with the derivation,
+    and whatever the supply raises when an index cannot be reached.
     """
     conversation = solve(prefer=answers.prefer)
     ask = next(conversation)

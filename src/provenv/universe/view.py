@@ -29,7 +29,7 @@ class View:
 
     Candidate ``i`` (bit ``i``) is ``versions[i - 1]``; versions ascend. ``needs`` maps a row to the mask of the
     candidates known to have it; ``known`` is the mask of candidates whose needs were read; ``broken`` maps a reason to
-    the candidates it makes unusable; ``excluded`` lists ``(version, reason)`` of versions that are no candidates at all.
+    the candidates it makes unusable; ``excluded`` lists ``(version, reason)`` of versions that are no candidates.
     """
 
     __slots__ = (
@@ -130,8 +130,8 @@ class View:
     def save(self, path: str) -> None:
         """Keep the view; a failure to write is no failure of the command."""
         data = (
-            _FORMAT, self.name, self.digest, self.index, self.expires, self.versions, self.pre, self.yanked, self.excluded,
-            self.needs, self.extras, self.broken, self.known, self.masks, self.chosen,
+            _FORMAT, self.name, self.digest, self.index, self.expires, self.versions, self.pre, self.yanked,
+            self.excluded, self.needs, self.extras, self.broken, self.known, self.masks, self.chosen,
         )  # fmt: skip
         temporary = f"{path}.{os.getpid()}"
         try:
