@@ -150,6 +150,7 @@ class Live(Events):
             del self._phases[phase]
             if self._progress is not None and running.task is not None:
                 self._progress.remove_task(running.task)
+                self._progress.refresh()
             if not self._phases:
                 self.close()
             if running.done:
