@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Hashable, Sequence
+
 import pytest
 
+from provenv.explain.story import tell
+from provenv.solve.core import shrink, steps_of
+from provenv.solve.solver import Solution
 from tests.explain.small import Index
+from tests.laws.worlds import World, random_world
+from tests.solve.driver import attempt
 
 PACKAGES: dict[str, dict[str, list[str] | None]] = {
     "a": {"1.0": ["b>=2"]},
@@ -54,6 +62,37 @@ STORIES: dict[str, tuple[list[str], list[str]]] = {
             "And because your project depends on branch, the requirements cannot be satisfied.",
         ],
     ),
+    "a requirement with an extra is two facts and one need": (
+        ["kit", "b<2"],
+        [
+            "Because kit==1.0 depends on tool[fast]>=2 and tool[fast]==2.0 depends on b>=2, kit==1.0 requires b>=2.",
+            "And because your project depends on kit and on b<2, the requirements cannot be satisfied.",
+        ],
+    ),
+    "fifty versions that each pin their partner": (
+        ["boto3<1.36", "botocore>=1.43.1"],
+        [
+            "Because boto3<1.36 depends on botocore<1.36.0 and your project depends on botocore>=1.43.1, "
+            "boto3<1.36 cannot be used.",
+            "And because your project depends on boto3<1.36, the requirements cannot be satisfied.",
+        ],
+    ),
+    "several needs that nothing meets": (
+        ["vllm"],
+        [
+            "Because every version of vllm depends on torch-driver>=13 or torch-driver>=12 and there is no version of "
+            "torch-driver>=13 and there is no version of torch-driver>=12 and your project depends on vllm, "
+            "the requirements cannot be satisfied."
+        ],
+    ),
+    "one version broken, the other out of reach": (
+        ["half", "b<3"],
+        [
+            "Because half==1.0 has no wheel for linux-x86_64 and half==1.1 depends on b>=3, "
+            "every version of half requires b==3.",
+            "And because your project depends on half and on b<3, the requirements cannot be satisfied.",
+        ],
+    ),
     "no such version": (
         ["b>=9"],
         ["Because your project depends on b>=9 and there is no version of b>=9, the requirements cannot be satisfied."],
@@ -79,3 +118,44 @@ STORIES: dict[str, tuple[list[str], list[str]]] = {
 def test_story(name: str) -> None:
     root, expected = STORIES[name]
     assert list(Index(PACKAGES).explain(root).sentences) == expected
+
+
+def test_every_failure_of_a_small_world_can_be_told() -> None:
+    """Whatever shape a proof has, each conclusion is told once and every number that is recalled was given."""
+    for seed in range(400):
+        world = random_world(seed)
+        proof = attempt(world.answer)
+        if not isinstance(proof, Solution):
+            sentences = tell(proof, Plain(world)).sentences
+            assert sentences[-1].endswith("the requirements cannot be satisfied.")
+            assert len(sentences) <= max(1, steps_of(shrink(proof)))
+            given = 0
+            for sentence in sentences:
+                body, _, number = sentence.rstrip(".").rpartition(" (")
+                is_numbered = sentence.endswith(")")
+                recalled = re.findall(r"\((\d+)\)", body if is_numbered else sentence)
+                assert all(int(earlier) <= given for earlier in recalled), sentences
+                given += is_numbered and number.removesuffix(")").isdigit()
+            assert len(set(sentences)) == len(sentences), sentences
+
+
+class Plain:
+    """Describes a random world by its numbers."""
+
+    def __init__(self, world: World) -> None:
+        self._sizes = world.sizes
+
+    def name(self, package: str) -> str:
+        return package or "the root"
+
+    def versions(self, package: str) -> Sequence[str]:
+        return [str(number) for number in range(1, self._sizes.get(package, 0) + 1)]
+
+    def needed(self, why: Hashable) -> str:
+        return f"<{why}>"
+
+    def unmet(self, why: Hashable) -> str:
+        return f"nothing is <{why}>"
+
+    def reason(self, why: Hashable) -> str:
+        return f"is <{why}>"

@@ -33,7 +33,7 @@ class Story:
 
 def tell(proof: Nogood, describe: Describe) -> Story:
     """The proof of an ``Unsolvable``, shrunk and put into sentences; never longer than the proof has conclusions."""
-    return _Teller(shrink(proof), Words(describe)).story()
+    return _Teller(_without_twins(shrink(proof)), Words(describe)).story()
 
 
 class _Teller:
@@ -90,8 +90,8 @@ class _Teller:
             self._conclude(node, f"Because {self._words.told(fact)} and {self._recalled(earlier)}")
             return
         inner = _collapsible(earlier)
-        if inner is not None and self._uses[id(earlier)] == 1 and not self._is_told(inner[0]):
-            before, prior = inner
+        before, prior = inner if inner is not None else (None, fact)
+        if isinstance(before, Derived) and self._uses[id(earlier)] == 1 and not self._is_told(before):
             yield before
             self._conclude(node, f"And because {self._both(prior, fact)}")
         else:
@@ -100,7 +100,7 @@ class _Teller:
 
     def _both(self, left: Nogood, right: Nogood) -> str:
         """Two facts in one breath; whoever depends on two things is named once, and the project last."""
-        if isinstance(left, Fact) and not left.package:
+        if isinstance(left, Fact) and (not left.package or _leads_to(right, left)):
             left, right = right, left
         first, second = self._words.told(left), self._words.told(right)
         if first == second:
@@ -133,12 +133,52 @@ class _Teller:
         self._sentences.append(f"{sentence}.")
 
 
-def _collapsible(node: Derived) -> tuple[Derived, Fact] | None:
-    left, right = node.left, node.right
-    if isinstance(left, Derived) and isinstance(right, Fact):
-        return left, right
-    if isinstance(left, Fact) and isinstance(right, Derived):
-        return right, left
+def _without_twins(proof: Nogood) -> Nogood:
+    """The same proof with ``tool[fast]>=2`` used once where the solver used its two halves one after the other.
+
+    A requirement with an extra is two facts, one on the package and one on the extra. A reader sees one requirement.
+    """
+    told: dict[int, Nogood] = {}
+    waiting = [proof]
+    while waiting:
+        node = waiting[-1]
+        if isinstance(node, Fact):
+            told[id(waiting.pop())] = node
+            continue
+        missing = [cause for cause in (node.left, node.right) if id(cause) not in told]
+        if missing:
+            waiting += missing
+            continue
+        left, right = told[id(node.left)], told[id(node.right)]
+        if isinstance(left, Fact) and isinstance(right, Derived):
+            left, right = right, left
+        if isinstance(left, Derived):
+            inner = left
+            if _are_twins(inner.right, right):
+                left, right = inner.left, inner.right
+            elif _are_twins(inner.left, right):
+                left, right = inner.right, inner.left
+        told[id(waiting.pop())] = Derived(node.terms, left, right)
+    return told[id(proof)]
+
+
+def _leads_to(one: Nogood, other: Fact) -> bool:
+    return isinstance(one, Fact) and bool(one.package) and one.on.partition("[")[0] == other.package
+
+
+def _are_twins(one: Nogood, other: Nogood) -> bool:
+    if not isinstance(one, Fact) or not isinstance(other, Fact):
+        return False
+    is_same_giver = (one.variable, one.whys) == (other.variable, other.whys)
+    return is_same_giver and one.on != other.on and one.on.partition("[")[0] == other.on.partition("[")[0]
+
+
+def _collapsible(node: Derived) -> tuple[Nogood, Fact] | None:
+    """The cause that needs telling and the one that is a fact, when there is at most one of the former."""
+    if isinstance(node.right, Fact):
+        return node.left, node.right
+    if isinstance(node.left, Fact):
+        return node.right, node.left
     return None
 
 
