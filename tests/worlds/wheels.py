@@ -95,7 +95,7 @@ def build_wheel(
     """Write a wheel into ``directory`` and return its path.
 
     ``files`` defaults to one package named as the distribution; ``executables`` names members with the executable bit;
-    ``headers`` are more lines of METADATA; ``entry_points`` maps a group to names and references, or is the text itself.
+    ``headers`` are more lines of METADATA; ``entry_points`` maps a group to names and references, or is the text.
     """
     members = wheel_members(
         name,

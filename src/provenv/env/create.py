@@ -41,7 +41,7 @@ def create(
     prompt = "".join(letter for letter in prompt if letter.isprintable())
     paths = Paths.from_interpreter(root, interpreter)
     with told_as_install_error("make the environment", root):
-        for directory in (paths.scripts, paths.purelib, paths.platlib, "Include" if paths.is_windows else "include"):
+        for directory in (paths.scripts, paths.purelib, paths.platlib, paths.include):
             os.makedirs(paths.absolute(directory), exist_ok=True)
         if paths.is_windows:
             _copy_programs(paths, interpreter)

@@ -46,27 +46,29 @@ class Layout:
         for path, size, is_executable, sha256 in tree.entries:
             if path in generated:
                 continue
-            parent, slash, name = path.rpartition("/")
+            parent, _, name = path.rpartition("/")
             if path.startswith(own_scripts):
                 layout.scripts.append((path, f"{paths.scripts}/{path[len(own_scripts) :]}", is_executable))
                 continue
             groups.setdefault(parent, []).append(name)
-            layout.owned.append(
-                (place(parent) + slash + name if slash else f"{layout.site}/{name}", size, is_executable, sha256)
-            )
+            layout.owned.append((_joined(place(parent), name), size, is_executable, sha256))
         layout._link(groups, tree.files, place)
         if bytecode is not None:
             groups = {}
             for path, size in bytecode.entries:
                 parent, _, name = path.rpartition("/")
                 groups.setdefault(parent, []).append(name)
-                layout.compiled.append((f"{place(parent)}/{name}", size))
+                layout.compiled.append((_joined(place(parent), name), size))
             layout._link(groups, bytecode.files, place)
         return layout
 
     def _link(self, groups: dict[str, list[str]], files: str, place: Callable[[str], str]) -> None:
         for parent, names in groups.items():
             self.links.setdefault(place(parent), []).append((f"{files}/{parent}" if parent else files, names))
+
+
+def _joined(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory else name
 
 
 def _placement(tree: Tree, site: str, paths: Paths) -> Callable[[str], str]:

@@ -12,10 +12,19 @@ __all__ = ["Paths"]
 class Paths:
     """The directories of one environment, relative to its root, with ``/`` on every platform."""
 
-    __slots__ = ("data", "headers", "is_windows", "platlib", "purelib", "python", "root", "scripts")
+    __slots__ = ("data", "headers", "include", "is_windows", "platlib", "purelib", "python", "root", "scripts")
 
     def __init__(
-        self, *, root: str, purelib: str, platlib: str, scripts: str, headers: str, python: str, is_windows: bool
+        self,
+        *,
+        root: str,
+        purelib: str,
+        platlib: str,
+        scripts: str,
+        headers: str,
+        include: str,
+        python: str,
+        is_windows: bool,
     ) -> None:
         self.root = root
         """Absolute."""
@@ -24,6 +33,8 @@ class Paths:
         self.scripts = scripts
         self.headers = headers
         """Each distribution gets a directory of its own in here."""
+        self.include = include
+        """Python's own headers, in the environment empty."""
         self.data = ""
         self.python = python
         """The interpreter, relative to the root."""
@@ -40,6 +51,7 @@ class Paths:
                 platlib=site,
                 scripts="Scripts",
                 headers="Include",
+                include="Include",
                 python="Scripts/python.exe",
                 is_windows=True,
             )
@@ -55,6 +67,7 @@ class Paths:
             platlib=site,
             scripts="bin",
             headers=f"include/site/{versioned}",
+            include=f"include/{versioned}",
             python="bin/python",
             is_windows=False,
         )

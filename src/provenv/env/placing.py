@@ -36,6 +36,8 @@ def choose_mode(wanted: str, sample: str, directory: str) -> str:
         if wanted in ("auto", CLONE) and _can_clone(sample, trial):
             return CLONE
         if wanted in ("auto", HARDLINK):
+            if os.path.lexists(trial):
+                os.unlink(trial)
             try:
                 os.link(sample, trial)
             except OSError as problem:

@@ -69,7 +69,8 @@ def remove_files(root: str, files: Iterable[str], last: str) -> None:
         if parent == last:
             names.sort(key=lambda name: name == "RECORD")
         _remove_names(directory, names)
-    for parent in sorted(_with_parents(by_directory), key=lambda parent: -parent.count("/")):
+    # Also when nothing was left in it: a crash may have come between the last file and its directory.
+    for parent in sorted(_with_parents([*by_directory, last]), key=lambda parent: -parent.count("/")):
         _remove_if_empty(root, parent)
 
 
