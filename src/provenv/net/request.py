@@ -5,7 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 
-__all__ = ["Pending", "Request", "Response"]
+from provenv.errors import Unavailable
+
+__all__ = ["Pending", "Request", "Response", "TooLarge"]
+
+
+class TooLarge(Unavailable):
+    """An answer is larger than its request allows."""
 
 
 class Response:

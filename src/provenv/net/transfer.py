@@ -14,7 +14,7 @@ from provenv.errors import ProvenvError, Unavailable
 from provenv.events import Events
 from provenv.net.failure import RETRIED_CODES, failure_of, is_retried_status, status_failure
 from provenv.net.policy import retry_delay
-from provenv.net.request import Pending, Request, Response
+from provenv.net.request import Pending, Request, Response, TooLarge
 from provenv.net.secrets import credentials_for, origin_of, redact, split_credentials
 from provenv.net.settings import NetSettings
 
@@ -147,8 +147,10 @@ class Transfer:
             self._hand_on(data)
             return None
         self._size += len(data)
-        if self._size > self.request.limit:
-            raise Unavailable(f"{redact(self._url)}: the answer is larger than {self.request.limit >> 20} MiB")
+        length = self._headers.get("content-length", "")
+        announced = int(length) if not self._pieces and length.isdecimal() else 0
+        if max(self._size, announced) > self.request.limit:
+            raise TooLarge(f"{redact(self._url)}: the answer is larger than {self.request.limit >> 20} MiB")
         self._pieces.append(data)
         return None
 

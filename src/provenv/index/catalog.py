@@ -1,0 +1,239 @@
+"""The catalog: pages, metadata and files of packages, wherever they are offered.
+
+Nothing here blocks but ``page``, ``metadata``, ``sha256`` and the results of ``download``. Asking twice costs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from provenv.errors import Unavailable
+from provenv.events import Events
+from provenv.index.cache import IndexCache, digest_of
+from provenv.index.chain import Chain, Steps
+from provenv.index.fetch_metadata import MetadataSource
+from provenv.index.fetch_page import Found, PageSource
+from provenv.index.local import files_of, path_of_url
+from provenv.index.location import Location
+from provenv.index.page import Fields, Listing, Page, normalised
+from provenv.model.artifact import Artifact
+from provenv.net.request import Pending, Request
+from provenv.net.secrets import redact
+
+__all__ = ["Catalog", "Door"]
+
+_CHUNK = 1 << 20
+
+
+class Door(Protocol):
+    """What the catalog needs of an HTTP client."""
+
+    def submit(self, request: Request) -> Pending:
+        """Begin a request and return at once."""
+
+    def close(self) -> None:
+        """Give up everything that is under way."""
+
+
+class Catalog:
+    """All locations of one command, in order. ``client`` is called once, when the network is first needed.
+
+    ``refresh`` names the packages whose cached pages do not count as fresh (True: all). ``pinned`` maps a package to
+    the name of the only location that may offer it.
+    """
+
+    def __init__(
+        self,
+        locations: Sequence[Location],
+        cache_dir: str,
+        client: Callable[[], Door],
+        *,
+        is_offline: bool = False,
+        refresh: frozenset[str] | bool = False,
+        now: float,
+        events: Events | None = None,
+        pinned: Mapping[str, str] | None = None,
+    ) -> None:
+        self._make_client = client
+        self._client: Door | None = None
+        self._is_offline = is_offline
+        self._events = events or Events()
+        self._pinned = {normalised(name): location for name, location in (pinned or {}).items()}
+        cache = IndexCache(cache_dir)
+        self._page_source = PageSource(locations, cache, is_offline=is_offline, refresh=refresh, now=now)
+        self._metadata_source = MetadataSource(cache, self._events, is_offline=is_offline, now=now)
+        self._flat_locations = [location for location in locations if location.kind == "flat"]
+        self._flat_chains: list[Chain[Found | None]] | None = None
+        self._flat_files: dict[str, list[tuple[str, Fields]]] | None = None
+        self._pages: dict[str, Chain[Found | None]] = {}
+        self._ready_pages: dict[str, Page | None] = {}
+        self._metadata: dict[str, Chain[bytes]] = {}
+        self._digests: dict[str, str] = {}
+
+    # -- pages --------------------------------------------------------------------------------------------
+
+    def request(self, name: str) -> None:
+        """Begin to fetch the page of a package (normalised name)."""
+        if name not in self._pages:
+            self._begin_flat()
+            self._pages[name] = Chain(self._page_source.find(name, self._pinned.get(name)), self._submit)
+
+    def is_page_ready(self, name: str) -> bool:
+        """Whether ``page`` answers without waiting."""
+        chain = self._pages.get(name)
+        return chain is not None and chain.is_done and all(flat.is_done for flat in self._flat_chains or ())
+
+    def page(self, name: str) -> Page | None:
+        """Wait for the page of a package; None when no location has it.
+
+        Raises Unavailable when a location cannot be asked, or answers something else than a page.
+        """
+        if name not in self._ready_pages:
+            self.request(name)
+            found = self._pages[name].result()
+            if found is not None:
+                found.check()
+            self._ready_pages[name] = self._combined(name, found, self._flat_files_of(name))
+        return self._ready_pages[name]
+
+    def _combined(self, name: str, found: Found | None, flat: list[tuple[str, Fields]]) -> Page | None:
+        if not flat:
+            return None if found is None else _page(name, found)
+        flat_digest = digest_of(repr(flat).encode())
+        if found is None:
+            url = self._flat_locations[0].url
+            return Page(name, lambda: Listing.of(flat), digest=flat_digest, expires=0.0, index_url=url)
+        both = found
+
+        def read() -> Listing:
+            listing = both.listing()
+            count = len(listing.filenames)
+            combined = Listing(
+                [*listing.filenames, *(filename for filename, _ in flat)],
+                lambda number: listing.fields(number) if number < count else flat[number - count][1],
+                skipped=listing.skipped,
+                status=listing.status,
+                status_reason=listing.status_reason,
+            )
+            return combined
+
+        digest = digest_of(f"{found.head.digest} {flat_digest}".encode())
+        return Page(name, read, digest=digest, expires=found.head.expires, index_url=found.location.url)
+
+    def _begin_flat(self) -> None:
+        if self._flat_chains is None:
+            self._flat_chains = []
+            for location in self._flat_locations:
+                self._flat_chains.append(Chain(self._page_source.read(location, ""), self._submit))
+
+    def _flat_files_of(self, name: str) -> list[tuple[str, Fields]]:
+        if self._flat_files is None:
+            self._begin_flat()
+            files: dict[str, list[tuple[str, Fields]]] = {}
+            for chain in self._flat_chains or ():
+                found = chain.result()
+                if found is not None:
+                    found.check()
+                    for project, project_files in files_of(found.listing()).items():
+                        files.setdefault(project, []).extend(project_files)
+            self._flat_files = files
+        return self._flat_files.get(name, [])
+
+    # -- metadata -----------------------------------------------------------------------------------------
+
+    def request_metadata(self, artifact: Artifact) -> None:
+        """Begin to fetch METADATA of a wheel."""
+        if artifact.url not in self._metadata:
+            self._metadata[artifact.url] = Chain(self._metadata_source.find(artifact), self._submit)
+
+    def is_metadata_ready(self, artifact: Artifact) -> bool:
+        """Whether ``metadata`` answers without waiting."""
+        chain = self._metadata.get(artifact.url)
+        return chain is not None and chain.is_done
+
+    def metadata(self, artifact: Artifact) -> bytes:
+        """Wait for METADATA of a wheel; the caller checks the name and version inside.
+
+        Raises Unavailable, and IntegrityError when the bytes do not have the promised hash.
+        """
+        self.request_metadata(artifact)
+        return self._metadata[artifact.url].result()
+
+    # -- files --------------------------------------------------------------------------------------------
+
+    def download(
+        self, artifact: Artifact, write: Callable[[bytes], object], *, restart: Callable[[], object] | None = None
+    ) -> Chain[None]:
+        """Begin to stream a file to ``write``; the chain's ``result`` waits for the end. Raises Unavailable.
+
+        The writer checks the hash. ``restart`` is called when a broken transfer must begin anew. A file of this
+        computer is read at once, in this thread; any other arrives in the client's thread.
+        """
+        return Chain(self._download(artifact, write, restart), self._submit)
+
+    def _download(
+        self, artifact: Artifact, write: Callable[[bytes], object], restart: Callable[[], object] | None
+    ) -> Steps[None]:
+        path = path_of_url(artifact.url)
+        if path is not None:
+            self._copy(artifact, path, write)
+            return
+        response = yield Request(
+            artifact.url,
+            write=write,
+            restart=restart,
+            size=artifact.size,
+            subject=artifact.filename,
+            is_verified=bool(artifact.hashes),
+        )
+        if response.status not in (200, 206):
+            raise Unavailable(
+                f"{artifact.filename}: {redact(response.url)} answered with status {response.status}",
+                hint="the index may have removed the file: lock again",
+            )
+
+    def _copy(self, artifact: Artifact, path: str, write: Callable[[bytes], object]) -> None:
+        try:
+            stream = open(path, "rb")  # noqa: SIM115 - an error of `write` must not look like one of the file
+        except OSError as error:
+            raise Unavailable(f"{path}: {error.strerror}", hint="check the path of the index") from error
+        with stream:
+            while data := stream.read(_CHUNK):
+                write(data)
+                self._events.advanced("download", len(data), artifact.filename)
+
+    def sha256(self, artifact: Artifact) -> str:
+        """The SHA-256 of a file, in hex: as the index told it, else by reading the whole file now."""
+        told = artifact.sha256
+        if told is not None:
+            return told
+        if artifact.url not in self._digests:
+            hashers = [hashlib.sha256()]
+            self.download(
+                artifact, lambda data: hashers[-1].update(data), restart=lambda: hashers.append(hashlib.sha256())
+            ).result()
+            self._digests[artifact.url] = hashers[-1].hexdigest()
+        return self._digests[artifact.url]
+
+    # -- network ------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        if self._client is not None:
+            self._client.close()
+
+    def _submit(self, request: Request) -> Pending:
+        if self._is_offline:
+            raise Unavailable(
+                f"{redact(request.url)}: not cached, and the network is not used",
+                hint="run the command once without --offline",
+            )
+        if self._client is None:
+            self._client = self._make_client()
+        return self._client.submit(request)
+
+
+def _page(name: str, found: Found) -> Page:
+    return Page(name, found.listing, digest=found.head.digest, expires=found.head.expires, index_url=found.location.url)

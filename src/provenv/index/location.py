@@ -1,0 +1,80 @@
+"""Where packages are offered: simple repositories, and flat pages or directories of files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from provenv.errors import InputError
+from provenv.index.local import url_of_path
+from provenv.net.secrets import Credentials, Realm, origin_of, redact, split_credentials
+
+__all__ = ["Location", "collect_credentials", "default_url", "location_from"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Location:
+    """One place. ``url`` is absolute (http, https or file), without credentials; a directory ends in ``/``."""
+
+    name: str
+    """As the project calls it, else the URL."""
+    url: str
+    kind: Literal["simple", "flat"] = "simple"
+    """``simple``: a repository of PEP 503. ``flat``: one page, or one directory, with files of many packages."""
+    is_explicit: bool = False
+    """Asked only for packages that are pinned to it."""
+    ignored_statuses: frozenset[int] = frozenset()
+    """Error statuses that here mean "no such package", besides 404 and 410."""
+
+
+def location_from(
+    text: str,
+    *,
+    directory: str,
+    kind: Literal["simple", "flat"] = "simple",
+    name: str | None = None,
+    is_explicit: bool = False,
+    ignored_statuses: frozenset[int] = frozenset(),
+) -> Location:
+    """The location that a user's words name: a URL, or a path relative to ``directory``. Credentials are left out."""
+    url, _ = split_credentials(text.strip())
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        path = os.path.abspath(os.path.join(directory, os.path.expanduser(url)))
+        url = url_of_path(path)
+    elif scheme.lower() not in ("http", "https", "file") or not rest.strip("/"):
+        raise InputError(f"index `{redact(text)}`", "is neither an http, https or file URL nor a path")
+    url = url.partition("#")[0]
+    is_file = kind == "flat" and url.rpartition("/")[2].lower().endswith((".html", ".htm"))
+    if not url.endswith("/") and not is_file and "?" not in url:
+        url += "/"
+    return Location(name=name or url, url=url, kind=kind, is_explicit=is_explicit, ignored_statuses=ignored_statuses)
+
+
+def default_url() -> str:
+    """The root of the public index, as distlib names it. Costs an import: remember the answer."""
+    from distlib.index import DEFAULT_INDEX
+
+    return str(DEFAULT_INDEX).rstrip("/").rpartition("/")[0] + "/simple/"
+
+
+def collect_credentials(texts: Iterable[str]) -> Mapping[Realm, Credentials]:
+    """The realms of the credentials inside index URLs.
+
+    Files often lie beside the index, so credentials hold for the whole origin; where two indexes of one origin have
+    different ones, each holds for its own path only.
+    """
+    found: dict[tuple[str, str, int], dict[str, Credentials]] = {}
+    for text in texts:
+        url, credentials = split_credentials(text.strip())
+        if credentials is not None:
+            path = "/" + url.partition("://")[2].partition("#")[0].partition("?")[0].partition("/")[2]
+            found.setdefault(origin_of(url), {})[path] = credentials
+    realms: dict[Realm, Credentials] = {}
+    for origin, by_path in found.items():
+        is_shared = len(set(by_path.values())) == 1
+        for path, credentials in by_path.items():
+            realms[(*origin, "/" if is_shared else path)] = credentials
+    return realms
