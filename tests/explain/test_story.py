@@ -8,7 +8,9 @@ from collections.abc import Hashable, Sequence
 import pytest
 
 from provenv.explain.story import tell
-from provenv.solve.core import shrink, steps_of
+from provenv.explain.words import Words
+from provenv.solve.core import replay, shrink, steps_of
+from provenv.solve.proof import Fact
 from provenv.solve.solver import Solution
 from tests.explain.small import Index
 from tests.laws.worlds import World, random_world
@@ -122,8 +124,8 @@ def test_story(name: str) -> None:
 
 def test_every_failure_of_a_small_world_can_be_told() -> None:
     """Whatever shape a proof has, each conclusion is told once and every number that is recalled was given."""
-    for seed in range(400):
-        world = random_world(seed)
+    for seed in range(1500):
+        world = random_world(seed, packages=9, versions=5)
         proof = attempt(world.answer)
         if not isinstance(proof, Solution):
             sentences = tell(proof, Plain(world)).sentences
@@ -159,3 +161,48 @@ class Plain:
 
     def reason(self, why: Hashable) -> str:
         return f"is <{why}>"
+
+
+def story_of(*facts: Fact) -> str:
+    """The story of a world in which only ``a`` and ``b`` exist, each in three versions."""
+    proof = replay(facts)
+    assert proof is not None
+    return tell(proof, Plain(World({"a": 3, "b": 3}))).text
+
+
+def test_a_constraint_allows_and_a_need_depends() -> None:
+    assert story_of(
+        Fact("", "", "a", 2, 0b1110, 0b1111, ("a",)),
+        Fact("", "", "b", 2, 0b0011, 0b1111, ("b<2",)),
+        Fact("a", "a", "b", 0b1110, 0b1100, 0b1111, ("b>=2",)),
+    ).splitlines() == [
+        "Because every version of a depends on <b>=2> and the root allows only <b<2>, no version of a can be used.",
+        "And because the root depends on <a>, the requirements cannot be satisfied.",
+    ]
+
+
+def test_a_constraint_that_allows_nothing_excludes() -> None:
+    assert (
+        story_of(
+            Fact("", "", "a", 2, 0b1110, 0b1111, ("a",)),
+            Fact("", "", "a", 2, 0b0001, 0b1111, ("no a",)),
+        )
+        == "Because the root depends on <a> and the root excludes a, the requirements cannot be satisfied."
+    )
+
+
+def test_many_reasons_are_cut_short() -> None:
+    assert story_of(
+        Fact("", "", "a", 2, 0b1110, 0b1111, ("a",)),
+        Fact("a", "a", "", 0b1110, 0, 0b11, ("w", "x", "y", "z")),
+    ) == (
+        "Because every version of a is <w> or is <x> or is <y> (or 1 more) and the root depends on <a>, "
+        "the requirements cannot be satisfied."
+    )
+
+
+def test_three_that_do_not_go_together() -> None:
+    words = Words(Plain(World({"a": 3, "b": 3, "c": 3})))
+    assert words.conclusion({"": 2, "a": 0b10, "b": 0b100, "c": 0b1110}) == (
+        "a==1, b==2 and every version of c cannot be used together"
+    )

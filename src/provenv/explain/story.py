@@ -33,7 +33,7 @@ class Story:
 
 def tell(proof: Nogood, describe: Describe) -> Story:
     """The proof of an ``Unsolvable``, shrunk and put into sentences; never longer than the proof has conclusions."""
-    return _Teller(_without_twins(shrink(proof)), Words(describe)).story()
+    return _Teller(_as_read(shrink(proof)), Words(describe)).story()
 
 
 class _Teller:
@@ -55,7 +55,7 @@ class _Teller:
                 node = next(visits[-1], None)
                 if node is None:
                     visits.pop()
-                elif id(node) not in self._numbers:
+                else:
                     visits.append(self._visit(node))
         return Story(sentences=tuple(self._sentences))
 
@@ -72,17 +72,17 @@ class _Teller:
 
     def _join(self, node: Derived, left: Derived, right: Derived) -> Iterator[Derived]:
         """Two conclusions meet: the one told last is the one that the reader still has in mind."""
-        if self._is_told(left) and self._is_told(right):
-            self._conclude(node, f"Because {self._recalled(left)} and {self._recalled(right)}")
-            return
-        first, last = (left, right) if self._is_told(left) or not self._is_told(right) else (right, left)
-        if not self._is_told(first) and _is_simple(first) and not _is_simple(last):
-            first, last = last, first
+        first, last = left, right
+        if self._is_told(right) or (_is_simple(left) and not _is_simple(right) and not self._is_told(left)):
+            first, last = right, left
         if not self._is_told(first):
             yield first
             self._number(first)
-        yield last
-        self._conclude(node, f"And because {self._recalled(first)}")
+        if self._is_told(last):
+            self._conclude(node, f"Because {self._recalled(first)} and {self._recalled(last)}")
+        else:
+            yield last
+            self._conclude(node, f"And because {self._recalled(first)}")
 
     def _extend(self, node: Derived, earlier: Derived, fact: Nogood) -> Iterator[Derived]:
         """A conclusion meets a fact; two facts in a row are told in one sentence."""
@@ -133,33 +133,38 @@ class _Teller:
         self._sentences.append(f"{sentence}.")
 
 
-def _without_twins(proof: Nogood) -> Nogood:
-    """The same proof with ``tool[fast]>=2`` used once where the solver used its two halves one after the other.
+def _as_read(proof: Nogood) -> Nogood:
+    """The same proof as a reader sees it: no conclusion is drawn twice, and no requirement is used in two halves.
 
-    A requirement with an extra is two facts, one on the package and one on the extra. A reader sees one requirement.
+    A requirement with an extra, ``tool[fast]>=2``, is two facts for the solver: on the package and on its extra.
     """
-    told: dict[int, Nogood] = {}
+    read: dict[int, Nogood] = {}
+    drawn: dict[frozenset[tuple[str, int]], Nogood] = {}
     waiting = [proof]
     while waiting:
         node = waiting[-1]
-        if isinstance(node, Fact):
-            told[id(waiting.pop())] = node
-            continue
-        missing = [cause for cause in (node.left, node.right) if id(cause) not in told]
+        missing = [] if isinstance(node, Fact) else [each for each in (node.left, node.right) if id(each) not in read]
         if missing:
             waiting += missing
             continue
-        left, right = told[id(node.left)], told[id(node.right)]
-        if isinstance(left, Fact) and isinstance(right, Derived):
-            left, right = right, left
-        if isinstance(left, Derived):
-            inner = left
-            if _are_twins(inner.right, right):
-                left, right = inner.left, inner.right
-            elif _are_twins(inner.left, right):
-                left, right = inner.right, inner.left
-        told[id(waiting.pop())] = Derived(node.terms, left, right)
-    return told[id(proof)]
+        waiting.pop()
+        if isinstance(node, Fact):
+            read[id(node)] = node
+        elif id(node) not in read:
+            left, right = _halves_joined(read[id(node.left)], read[id(node.right)])
+            read[id(node)] = drawn.setdefault(frozenset(node.terms.items()), Derived(node.terms, left, right))
+    return read[id(proof)]
+
+
+def _halves_joined(left: Nogood, right: Nogood) -> tuple[Nogood, Nogood]:
+    """The two causes of a step, without the step before when both only use the halves of one requirement."""
+    earlier, half = (left, right) if isinstance(right, Fact) else (right, left)
+    if isinstance(earlier, Derived):
+        if _are_twins(earlier.right, half):
+            return earlier.left, earlier.right
+        if _are_twins(earlier.left, half):
+            return earlier.right, earlier.left
+    return left, right
 
 
 def _leads_to(one: Nogood, other: Fact) -> bool:

@@ -106,9 +106,11 @@ class Words:
         describe = self._describe
         if fact.is_unusable:
             return f"{subject} {_joined([describe.reason(why) for why in fact.whys])}"
-        if not fact.whys:
-            return f"{subject} depends on {self._object(fact.on, fact.allow)}"
-        needs = _joined([describe.needed(why) for why in fact.whys])
+        if not fact.allow & ~1 and fact.allow:
+            return f"{subject} excludes {self._object(fact.on, fact.full)}"
+        needs = _joined([describe.needed(why) for why in fact.whys]) or self._object(fact.on, fact.allow)
+        if fact.allow & 1:
+            return f"{subject} allows only {needs}"
         if fact.allow:
             return f"{subject} depends on {needs}"
         unmet = dict.fromkeys(describe.unmet(why) for why in fact.whys[:_REASONS_SHOWN])

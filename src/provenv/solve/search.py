@@ -329,8 +329,6 @@ class Search:
         if not level:
             return
         culprit = self._trail[self._starts[level - 1]][0]
-        if culprit == loser:
-            return
         self._lost[loser] = self._lost.get(loser, 0) + 1
         self._blamed[culprit] = self._blamed.get(culprit, 0) + 1
         if self._lost[loser] == _PATIENCE:
