@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from urllib.parse import urldefrag, urlsplit
-from urllib.request import url2pathname
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
@@ -52,28 +49,8 @@ def direct_view(world: World, supply: Supply, name: str, url: str) -> View:
 
 
 def _row(world: World, supply: IndexSupply, artifact: Artifact) -> FileRow:
-    hashes, size = artifact.hashes, artifact.size
+    hashes = artifact.hashes
     if artifact.sha256 is None:
-        sha256, size = _measured(world, supply, artifact)
-        hashes = (("sha256", sha256),)
-    return artifact.filename, artifact.url, hashes, size, artifact.upload_time
-
-
-def _measured(world: World, supply: IndexSupply, artifact: Artifact) -> tuple[str, int]:
-    """SHA-256 and size of a file, read through once."""
-    world.events.noted(f"the index tells no SHA-256 of {artifact.filename}: reading it")
-    hasher, size = hashlib.sha256(), 0
-    if artifact.url.startswith("file:"):
-        path = url2pathname(urlsplit(artifact.url).path)
-        with open(path, "rb") as file:
-            while chunk := file.read(1 << 20):
-                hasher.update(chunk)
-        return hasher.hexdigest(), os.path.getsize(path)
-
-    def take(chunk: bytes) -> None:
-        nonlocal size
-        size += len(chunk)
-        hasher.update(chunk)
-
-    supply.catalog.download(artifact, take)
-    return hasher.hexdigest(), size
+        world.events.noted(f"the index tells no SHA-256 of {artifact.filename}: reading it")
+        hashes = (("sha256", supply.catalog.sha256(artifact)),)
+    return artifact.filename, artifact.url, hashes, artifact.size, artifact.upload_time

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from itertools import chain
-from urllib.parse import urlsplit
 
 import provenv
 from provenv.flows import files
 from provenv.flows.parse_aim import read_project
 from provenv.flows.world import World
 from provenv.index.catalog import Catalog
-from provenv.index.location import Location
+from provenv.index.location import Location, collect_credentials
 from provenv.net.client import Client
-from provenv.net.secrets import Credentials, Realm, origin_of, split_credentials
 from provenv.net.settings import NetSettings
 from provenv.universe.pypi import IndexSupply
 
@@ -24,7 +22,7 @@ __all__ = ["catalog", "supply"]
 def catalog(world: World, locations: Sequence[tuple[str, str, str]]) -> Catalog:
     """The indexes of a project, behind one HTTP client that is made with the first request."""
     return Catalog(
-        [Location(name=name, url=url, kind=kind) for name, url, kind in locations],
+        [Location(name=name, url=url, kind="flat" if kind == "flat" else "simple") for name, url, kind in locations],
         os.path.join(world.cache, "index"),
         lambda: Client(_settings(world), world.events),
         is_offline=world.is_offline,
@@ -48,26 +46,14 @@ def _settings(world: World) -> NetSettings:
         ca_file=world.network.get("ca_file"),
         ca_dir=world.network.get("ca_dir"),
         netrc_file=world.network.get("netrc_file"),
-        credentials=_credentials(world),
+        credentials=collect_credentials(
+            [*world.indexes, world.default_index or "", *world.find_links, *_project_urls(world)]
+        ),
     )
 
 
-def _credentials(world: World) -> dict[Realm, Credentials]:
-    """User names and passwords inside the index URLs of the command line and the project file.
-
-    They are read when a connection is needed and kept nowhere. An index often serves its files from a neighbouring
-    path, so they hold for everything below the parent of the index.
-    """
-    found: dict[Realm, Credentials] = {}
-    for url in (*world.indexes, world.default_index or "", *world.find_links, *_project_urls(world)):
-        clean, credentials = split_credentials(url)
-        if credentials is not None:
-            path = urlsplit(clean).path.rstrip("/").rpartition("/")[0]
-            found[(*origin_of(clean), path + "/")] = credentials
-    return found
-
-
 def _project_urls(world: World) -> list[str]:
+    """URLs of the project file that may hold a user name and a password; kept nowhere."""
     data = files.read_if_there(world.project_file)
     if data is None:
         return []

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Iterator
-from urllib.parse import urljoin, urlsplit
-from urllib.request import pathname2url
+from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
@@ -15,6 +13,7 @@ from provenv.flows.aim import Aim, AimedTarget
 from provenv.flows.memory import digest
 from provenv.flows.python import interpreter_of
 from provenv.flows.world import World
+from provenv.index.location import default_url, location_from
 from provenv.model.project import Line, Project
 from provenv.model.target import Target
 from provenv.net.secrets import split_credentials
@@ -144,29 +143,19 @@ def _locations(world: World, project: Project) -> Iterator[tuple[str, str, str]]
 
     User names and passwords are left out: an aim is kept on disk. ``network`` reads them when it connects.
     """
-    base = world.directory
-    for number, url in enumerate(world.indexes):
-        yield f"index {number + 1} of the command line", _absolute(url, base), "simple"
     default = world.default_index
+    places: list[tuple[str, str | None]] = [(url, None) for url in world.indexes]
     for index in project.indexes:
         if index.is_default:
             default = default or index.url
         else:
-            yield index.name or _absolute(index.url, base), _absolute(index.url, base), "simple"
-    if default is None:
-        from provenv.index.location import default_url
-
-        default = default_url()
-    yield "default", _absolute(default, base), "simple"
+            places.append((index.url, index.name))
+    for url, name in (*places, (default or default_url(), "default")):
+        found = location_from(url, directory=world.directory, name=name)
+        yield found.name, found.url, found.kind
     for place in (*world.find_links, *project.find_links):
-        yield "find-links", _absolute(place, base), "flat"
-
-
-def _absolute(place: str, base: str) -> str:
-    """A URL as it is; a path as a ``file:`` URL."""
-    if urlsplit(place).scheme in ("http", "https", "file"):
-        return split_credentials(place)[0]
-    return urljoin("file:", pathname2url(os.path.abspath(os.path.join(base, place))))
+        found = location_from(place, directory=world.directory, kind="flat")
+        yield found.name, found.url, found.kind
 
 
 def _inputs(project: Project, targets: tuple[Target, ...]) -> dict[str, object]:

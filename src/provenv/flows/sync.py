@@ -56,7 +56,7 @@ def sync(
 
     ``is_locked`` refuses to change the lock, ``is_frozen`` does not even look whether it is stale. ``is_dry`` only
     says what would change. ``is_inexact`` keeps what the lock does not name. Raises every error of ``lock``,
-    InstallError and IntegrityError; a command that fails leaves an environment that the next one knows to be unfinished.
+    InstallError and IntegrityError; one that fails leaves an environment that the next one knows to be unfinished.
     """
     locked = None
     if is_frozen:

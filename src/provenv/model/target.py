@@ -126,14 +126,15 @@ class Target:
         elif system == "windows":
             yield "win_amd64"
         elif self.musl:
+            # A wheel built on the machine itself comes first, as in `packaging`.
+            yield f"linux_{machine}"
             major, newest = self.musl
             for minor in range(newest, -1, -1):
                 yield f"musllinux_{major}_{minor}_{machine}"
-            yield f"linux_{machine}"
         else:
+            yield f"linux_{machine}"
             major, newest = self.glibc or DEFAULT_GLIBC
             for minor in range(newest, _OLDEST_GLIBC_MINOR[machine] - 1, -1):
                 yield f"manylinux_{major}_{minor}_{machine}"
                 if legacy := _LEGACY_MANYLINUX.get((major, minor)):
                     yield f"{legacy}_{machine}"
-            yield f"linux_{machine}"

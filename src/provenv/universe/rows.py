@@ -14,7 +14,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from provenv.universe.view import Row
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from provenv.universe.view import Row
 
 __all__ = ["Broken", "Needs", "headers_of", "rows_of_requirement"]
 
