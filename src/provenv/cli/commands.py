@@ -6,6 +6,7 @@ import os
 import sys
 
 from provenv.cli.quick import Stamp, stamp_path, words_of
+from provenv.cli.words import Words
 from provenv.errors import StaleLock, UsageError
 from provenv.flows.select import Choice
 from provenv.flows.world import World
@@ -15,7 +16,6 @@ __all__ = ["COMMANDS"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Callable, Mapping, Sequence
 
     from provenv.flows.edit import Place
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from provenv.flows.sync import Synced
 
 
-def init(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
+def init(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv init``."""
     from provenv.flows.init import init as flow
 
@@ -32,7 +32,7 @@ def init(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
     return 0
 
 
-def lock(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
+def lock(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv lock``."""
     from provenv.flows.lock import lock as flow
 
@@ -54,7 +54,7 @@ def lock(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
     return 0
 
 
-def sync(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
+def sync(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv sync``."""
     from provenv.flows.sync import sync as flow
 
@@ -78,7 +78,7 @@ def sync(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
     return 0
 
 
-def run(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
+def run(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv run``."""
     from provenv.flows.run import execute
 
@@ -110,7 +110,7 @@ def run(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
     execute(environment, command, variables)
 
 
-def add(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
+def add(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv add``."""
     from provenv.flows.edit import add as flow
 
@@ -118,7 +118,7 @@ def add(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
     return _after_edit(words, world, locked)
 
 
-def remove(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
+def remove(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv remove``."""
     from provenv.flows.edit import remove as flow
 
@@ -126,7 +126,7 @@ def remove(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
     return _after_edit(words, world, locked)
 
 
-def tree(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
+def tree(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv tree``."""
     from provenv.cli.forest import forest
 
@@ -134,7 +134,7 @@ def tree(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
     return 0
 
 
-def export(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
+def export(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv export``."""
     from provenv.flows import files
     from provenv.flows.export import export as flow
@@ -150,7 +150,7 @@ def export(words: Namespace, world: World, variables: Mapping[str, str]) -> int:
     return 0
 
 
-COMMANDS: Mapping[str, Callable[[Namespace, World, Mapping[str, str]], int]] = {
+COMMANDS: Mapping[str, Callable[[Words, World, Mapping[str, str]], int]] = {
     "add": add,
     "export": export,
     "init": init,
@@ -162,16 +162,16 @@ COMMANDS: Mapping[str, Callable[[Namespace, World, Mapping[str, str]], int]] = {
 }
 
 
-def _is_quiet(words: Namespace) -> bool:
+def _is_quiet(words: Words) -> bool:
     return bool(getattr(words, "quiet", False))
 
 
-def _say(words: Namespace, text: str) -> None:
+def _say(words: Words, text: str) -> None:
     if text and not _is_quiet(words):
         sys.stderr.write(text + "\n")
 
 
-def _choice(words: Namespace) -> Choice:
+def _choice(words: Words) -> Choice:
     return Choice(
         extras=tuple(words.extra),
         all_extras=words.all_extras,
@@ -182,7 +182,7 @@ def _choice(words: Namespace) -> Choice:
     )
 
 
-def _place(words: Namespace) -> Place:
+def _place(words: Words) -> Place:
     from provenv.flows.edit import Place
 
     if words.optional:
@@ -192,7 +192,7 @@ def _place(words: Namespace) -> Place:
     return Place()
 
 
-def _upgrade_first(words: Namespace, world: World) -> None:
+def _upgrade_first(words: Words, world: World) -> None:
     if words.upgrade or words.upgrade_package:
         if words.locked or words.frozen:
             raise UsageError("--upgrade changes the lock, which --locked and --frozen forbid")
@@ -224,7 +224,7 @@ def _changed_pins(locked: Locked) -> tuple[list[tuple[str, str]], list[tuple[str
     )
 
 
-def _tell_lock(words: Namespace, locked: Locked, headline: str) -> None:
+def _tell_lock(words: Words, locked: Locked, headline: str) -> None:
     for warning in locked.warnings:
         _say(words, warning_text(warning, has_colour=words.has_error_colour))
     installed, removed, updated = _changed_pins(locked)
@@ -239,7 +239,7 @@ def _tell_lock(words: Namespace, locked: Locked, headline: str) -> None:
         _say(words, changes(installed, removed, updated, has_colour=words.has_error_colour))
 
 
-def _tell_sync(words: Namespace, synced: Synced, *, is_dry: bool) -> None:
+def _tell_sync(words: Words, synced: Synced, *, is_dry: bool) -> None:
     from provenv.show.text import changes_of
 
     installed, removed, updated = changes_of(synced.plan)
@@ -260,7 +260,7 @@ def _tell_sync(words: Namespace, synced: Synced, *, is_dry: bool) -> None:
     _say(words, changes(installed, removed, updated, has_colour=words.has_error_colour))
 
 
-def _after_edit(words: Namespace, world: World, locked: Locked | None) -> int:
+def _after_edit(words: Words, world: World, locked: Locked | None) -> int:
     if locked is None:
         _say(words, f"Changed {world.project_file}")
         return 0
@@ -281,7 +281,7 @@ def _places(synced: Synced) -> list[str]:
     return watched(synced.environment)
 
 
-def _stamp(words: Namespace, world: World, variables: Mapping[str, str], message: str, places: Sequence[str]) -> None:
+def _stamp(words: Words, world: World, variables: Mapping[str, str], message: str, places: Sequence[str]) -> None:
     """Remember that these words now have nothing to do."""
     typed = words_of(words.argv)
     if typed is None or getattr(words, "cache_dir", None) or getattr(words, "directory", None):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from provenv.cli.words import Words
 from provenv.errors import UsageError
 from provenv.flows.target import environment_of, lock_bytes
 from provenv.flows.tree import Graph, tree
@@ -13,12 +14,8 @@ from provenv.show import tree as show_tree
 
 __all__ = ["forest"]
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from argparse import Namespace
 
-
-def forest(words: Namespace, world: World) -> str:
+def forest(words: Words, world: World) -> str:
     """The trees that the words of ``provenv tree`` ask for, as text or JSON. UsageError if unknown."""
     data = lock_bytes(world, is_locked=words.locked, is_frozen=words.frozen)
     from provenv.flows.aim import aim

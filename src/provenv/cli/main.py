@@ -6,17 +6,18 @@ import os
 import sys
 import time
 
+from provenv import __version__
 from provenv.cli.live import Live, wants_colour
-from provenv.cli.options import parser
 from provenv.cli.quick import cache_directory
+from provenv.cli.words import Words
 from provenv.errors import ProvenvError, UsageError
+from provenv.flows.memory import digest, recall, remember
 from provenv.flows.world import World
 
 __all__ = ["main"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Mapping
 
     from provenv.cli.live import ColourChoice
@@ -25,13 +26,9 @@ if TYPE_CHECKING:
 def main(argv: list[str]) -> int:
     """Run one command line (without the program's name); the exit code: 0, 1 for a failure, 2 for wrong words."""
     variables = dict(os.environ)
-    options = parser()
-    try:
-        words = options.parse_args(argv)
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 2
-    if words.command in (None, "help"):
-        return _help(words, argv)
+    words = _words(argv, variables)
+    if isinstance(words, int):
+        return words
     is_terminal = sys.stderr.isatty()
     choice: ColourChoice = getattr(words, "color", "auto")
     has_no_color = bool(variables.get("NO_COLOR"))
@@ -58,7 +55,7 @@ def main(argv: list[str]) -> int:
         return 141
 
 
-def _dispatch(words: Namespace, live: Live, variables: Mapping[str, str]) -> int:
+def _dispatch(words: Words, live: Live, variables: Mapping[str, str]) -> int:
     if (directory := getattr(words, "directory", None)) is not None:
         try:
             os.chdir(directory)
@@ -70,16 +67,33 @@ def _dispatch(words: Namespace, live: Live, variables: Mapping[str, str]) -> int
     return commands.COMMANDS[words.command](words, world, variables)
 
 
-def _help(words: Namespace, argv: list[str]) -> int:
-    topic = getattr(words, "topic", None)
+def _words(argv: list[str], variables: Mapping[str, str]) -> Words | int:
+    """The parsed words, or the exit code when there is nothing more to do (help, version, a mistake).
+
+    Parsing is a pure function of the words, and building the parser costs as much as a resolution: so what it made of
+    some words is remembered.
+    """
+    memory = cache_directory(variables)
+    key = digest(__version__, argv)
+    if isinstance(known := recall(memory, "words", key), dict):
+        return Words(known)
+
+    from provenv.cli.options import parser
+
+    options = parser()
     try:
-        parser().parse_args([topic, "--help"] if topic else ["--help"])
+        parsed = vars(options.parse_args(argv))
+        if parsed["command"] not in (None, "help"):
+            remember(memory, "words", key, parsed)
+            return Words(parsed)
+        options.parse_args([parsed["topic"], "--help"] if parsed.get("topic") else ["--help"])
     except SystemExit as stop:
-        return 0 if argv[:1] == ["help"] and stop.code == 0 else 2
+        code = stop.code if isinstance(stop.code, int) else 2
+        return code if argv else 2
     return 2
 
 
-def _tell(error: ProvenvError, words: Namespace) -> int:
+def _tell(error: ProvenvError, words: Words) -> int:
     from provenv.show.text import error_text
 
     sys.stderr.write(error_text(error, has_colour=words.has_error_colour) + "\n")
@@ -90,7 +104,7 @@ def _tell(error: ProvenvError, words: Namespace) -> int:
     return error.exit_code
 
 
-def _world(words: Namespace, live: Live, variables: Mapping[str, str]) -> World:
+def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
     """Flags and environment variables, read here once."""
     cache = getattr(words, "cache_dir", None)
     project = getattr(words, "project", None)

@@ -12,8 +12,9 @@ import hashlib
 import os
 
 from provenv.env import receipt as receipts
+from provenv.env.collision import Owner, check_collisions
 from provenv.env.distribution import Distribution, Work, record_hash
-from provenv.env.layout import Layout, check_collisions
+from provenv.env.layout import Layout
 from provenv.env.paths import Paths
 from provenv.env.placing import HARDLINK, choose_mode
 from provenv.env.removal import foreign_files, remove_files
@@ -23,7 +24,7 @@ from provenv.store.failure import told_as_install_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from provenv.env.receipt import FileRow, Receipt
     from provenv.events import Events
@@ -67,11 +68,13 @@ def apply(
     work = Work(paths, events, _sample_mode(paths, plan, trees, link_mode), workers)
     before = receipts.read(root)
     kept = _kept(plan, before)
-    layouts = [
-        (wanted, Layout.from_tree(_tree(trees, wanted), bytecode.get(wanted.sha256), paths)) for wanted in plan.install
-    ]
-    prepared = [Distribution(wanted, layout, paths) for wanted, layout in layouts]
-    check_collisions([one.owned() for one in prepared], paths, _present(root, kept))
+    prepared = []
+    for wanted in plan.install:
+        layout = Layout.from_tree(_tree(trees, wanted), bytecode.get(wanted.sha256), paths)
+        prepared.append(Distribution(wanted, layout, paths))
+    check_collisions(
+        [*(_kept_owner(root, name, rows) for name, rows in kept.items()), *(one.owner() for one in prepared)], paths
+    )
     with told_as_install_error("change the environment", root):
         removals = _removals(paths, plan, before, events)
         receipts.forget(root)
@@ -79,7 +82,7 @@ def apply(
         for dist_info, files in removals:
             remove_files(root, (path for path in files if path not in protected), dist_info)
         work.install(prepared)
-        items = [(before.items[name], rows) for name, rows in kept.items()] if before is not None else []
+        items = [(before.items[name], before.body(name)) for name in kept] if before is not None else []
         items += [one.receipt_item(work.mode) for one in prepared]
         receipts.write(
             root,
@@ -120,18 +123,23 @@ def _kept(plan: Plan, before: Receipt | None) -> dict[str, tuple[FileRow, ...]]:
     return {wanted.name: files[wanted.name] for wanted in plan.keep}
 
 
-def _present(root: str, kept: Mapping[str, tuple[FileRow, ...]]) -> dict[str, tuple[str, Callable[[], str]]]:
-    def hash_of(path: str) -> Callable[[], str]:
-        def read() -> str:
-            try:
-                with open(f"{root}/{path}", "rb") as file:
-                    return record_hash(hashlib.file_digest(file, "sha256").digest())
-            except OSError:
-                return ""
+def _kept_owner(root: str, name: str, rows: tuple[FileRow, ...]) -> Owner:
+    """What stays owns what the receipt says; the hash is that of the file as it is now."""
 
-        return read
+    def digest(path: str) -> str | None:
+        if path.endswith(".pyc"):
+            return None
+        try:
+            with open(f"{root}/{path}", "rb") as file:
+                return record_hash(hashlib.file_digest(file, "sha256").digest())
+        except OSError:
+            return ""
 
-    return {path: (name, hash_of(path)) for name, rows in kept.items() for path, *_ in rows}
+    groups: dict[str, list[str]] = {}
+    for path, *_ in rows:
+        parent, _, file_name = path.rpartition("/")
+        groups.setdefault(parent, []).append(file_name)
+    return Owner(name, groups.items(), digest, is_kept=True)
 
 
 def _removals(paths: Paths, plan: Plan, before: Receipt | None, events: Events) -> list[tuple[str, list[str]]]:

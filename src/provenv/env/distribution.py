@@ -7,6 +7,7 @@ import os
 from base64 import urlsafe_b64encode
 
 from provenv.env import receipt as receipts
+from provenv.env.collision import Owner
 from provenv.env.layout import record_path
 from provenv.env.placing import HARDLINK, Directories, Placer
 from provenv.store.failure import told_as_install_error
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from provenv.env.layout import Layout
     from provenv.env.paths import Paths
-    from provenv.env.receipt import FileRow
+    from provenv.env.placing import Task
     from provenv.events import Events
     from provenv.model.plan import Wanted
 
@@ -43,13 +44,13 @@ class Distribution:
         self.where = wanted.filename
         self.generated: list[tuple[str, bytes, bool]] = []
         """``(destination, content, is_executable)``, RECORD last."""
-        self.linked_scripts: list[tuple[str, str]] = []
-        """``(source directory, name)`` of programs that need no change."""
+        self.linked_scripts: list[tuple[str, str, int]] = []
+        """``(path in the tree, destination, size)`` of programs that need no change."""
         self.written: dict[str, int] = {}
         """Modification time of each generated file, in nanoseconds, once it is there."""
         if has_scripts:
             self._scripts(paths)
-        self._dist_info(paths)
+        self._dist_info()
 
     def _scripts(self, paths: Paths) -> None:
         tree, python = self.layout.tree, paths.absolute(paths.python)
@@ -61,20 +62,17 @@ class Distribution:
                 self.generated.append((f"{paths.scripts}/{name}.exe", data, True))
             else:
                 self.generated.append((f"{paths.scripts}/{name}", launcher(name, reference, python, self.where), True))
-        entries = {path: (size, sha256) for path, size, _, sha256 in tree.entries}
         for path, destination, is_executable in self.layout.scripts:
             source = f"{tree.files}/{path}"
             with told_as_install_error("read", source), open(source, "rb") as file:
                 start = file.read(8)
                 if is_executable and start != b"#!python":
-                    self.linked_scripts.append((source.rpartition("/")[0], destination))
-                    size, sha256 = entries[path]
-                    self.layout.owned.append((destination, size, True, sha256))
+                    self.linked_scripts.append((path, destination, os.fstat(file.fileno()).st_size))
                     continue
                 data = start + file.read()
             self.generated.append((destination, rewritten(data, python), True))
 
-    def _dist_info(self, paths: Paths) -> None:
+    def _dist_info(self) -> None:
         layout, site = self.layout, self.layout.site
         small = [("INSTALLER", _INSTALLER)]
         if self.wanted.is_requested:
@@ -82,34 +80,50 @@ class Distribution:
         if self.wanted.direct_url is not None:
             small.append(("direct_url.json", self.wanted.direct_url.encode()))
         self.generated += [(f"{layout.dist_info}/{name}", data, False) for name, data in small]
-        rows = [(record_path(site, path), f"sha256={sha256}", str(size)) for path, size, _, sha256 in layout.owned]
-        rows += [(record_path(site, path), "", "") for path, _ in layout.compiled]
-        rows += [
+        rows = [
             (record_path(site, path), f"sha256={record_hash(hashlib.sha256(data).digest())}", str(len(data)))
             for path, data, _ in self.generated
         ]
+        if self.linked_scripts:
+            digests = {path: sha256 for path, _, _, sha256 in layout.tree.entries}
+            rows += [
+                (record_path(site, destination), f"sha256={digests[path]}", str(size))
+                for path, destination, size in self.linked_scripts
+            ]
         rows.append((f"{layout.tree.dist_info}/RECORD", "", ""))
-        rows.sort()
-        self.generated.append((f"{layout.dist_info}/RECORD", write_record(rows).encode(), False))
+        self.generated.append((f"{layout.dist_info}/RECORD", (layout.record + write_record(rows)).encode(), False))
 
-    def owned(self) -> tuple[str, list[tuple[str, str]]]:
-        """The distribution and ``(destination, sha256)`` of its files."""
-        rows = [(path, sha256) for path, _, _, sha256 in self.layout.owned]
-        rows += [(path, record_hash(hashlib.sha256(data).digest())) for path, data, _ in self.generated]
-        return f"{self.wanted.name} {self.wanted.version}", rows
+    def owner(self) -> Owner:
+        """What it owns, for the check of collisions."""
+        groups: list[tuple[str, Iterable[str]]] = [(directory, names) for _, directory, names in self.layout.links]
+        single = [path for path, _, _ in self.generated] + [path for _, path, _ in self.linked_scripts]
+        groups += [(path.rpartition("/")[0], (path.rpartition("/")[2],)) for path in single]
+        return Owner(f"{self.wanted.name} {self.wanted.version}", groups, self._digest, is_kept=False)
 
-    def receipt_item(self, mode: str) -> tuple[receipts.ReceiptItem, tuple[FileRow, ...]]:
+    def _digest(self, path: str) -> str | None:
+        parent, _, name = path.rpartition("/")
+        for place, data, _ in self.generated:
+            if place == path:
+                return record_hash(hashlib.sha256(data).digest())
+        tree = self.layout.tree
+        sources = [f"{tree.files}/{source}" for source, place, _ in self.linked_scripts if place == path]
+        sources += [
+            f"{source}/{name}" for source, place, names in self.layout.links if place == parent and name in names
+        ]
+        inside = tree.files + "/"
+        for wanted, _, _, sha256 in tree.entries:
+            if any(source == inside + wanted for source in sources):
+                return sha256
+        return None
+
+    def receipt_item(self, mode: str) -> tuple[receipts.ReceiptItem, bytes]:
         """What the receipt says about it, RECORD first, after everything was written."""
         plain, program = (0o444, 0o555) if mode == HARDLINK else (0o644, 0o755)
         rows = [
             (path, len(data), self.written[path], 0o755 if is_executable else 0o644)
             for path, data, is_executable in reversed(self.generated)
         ]
-        rows += [
-            (path, size, MTIME_NS, program if is_executable else plain)
-            for path, size, is_executable, _ in self.layout.owned
-        ]
-        rows += [(path, size, MTIME_NS, plain) for path, size in self.layout.compiled]
+        rows += [(destination, size, MTIME_NS, program) for _, destination, size in self.linked_scripts]
         item = receipts.ReceiptItem(
             name=self.wanted.name,
             version=self.wanted.version,
@@ -117,7 +131,8 @@ class Distribution:
             dist_info=self.layout.dist_info,
             is_requested=self.wanted.is_requested,
         )
-        return item, tuple(rows)
+        parts = tuple((prefix, MTIME_NS, plain, program, body) for prefix, body in self.layout.parts)
+        return item, receipts.body(tuple(rows), parts)
 
 
 class Work:
@@ -133,15 +148,14 @@ class Work:
     def install(self, distributions: Iterable[Distribution]) -> None:
         """First every ``.dist-info``, then the rest."""
         distributions = list(distributions)
-        first: list[tuple[str, str, list[str]]] = []
-        rest: list[tuple[str, str, list[str]]] = []
+        first: list[Task] = []
+        rest: list[Task] = []
         for one in distributions:
-            for destination, sources in one.layout.links.items():
-                tasks = [(source, destination, names) for source, names in sources]
-                (first if destination == one.layout.dist_info else rest).extend(tasks)
-            for source, destination in one.linked_scripts:
-                parent, _, name = destination.rpartition("/")
-                rest.append((source, parent, [name]))
+            for task in one.layout.links:
+                (first if task[1] == one.layout.dist_info else rest).append(task)
+            for path, destination, _ in one.linked_scripts:
+                source, _, name = f"{one.layout.tree.files}/{path}".rpartition("/")
+                rest.append((source, destination.rpartition("/")[0], (name,)))
         for one in distributions:
             for destination, data, is_executable in reversed(one.generated):
                 one.written[destination] = self._write(destination, data, is_executable=is_executable)

@@ -2,73 +2,81 @@
 
 from __future__ import annotations
 
-from provenv.errors import InstallError
+import marshal
+
+from provenv.store.packed import MARSHAL_VERSION
+from provenv.wheel.record import write_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from provenv.env.paths import Paths
-    from provenv.store.tree import Bytecode, Tree
+    from provenv.store.tree import Bytecode, Listing, Tree
 
-__all__ = ["Layout", "check_collisions", "record_path"]
-
-_GENERATED = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
+__all__ = ["Layout", "record_path"]
 
 
 class Layout:
     """Where one tree goes. All destinations are relative to the environment's root, with ``/``.
 
-    ``links`` maps a destination directory to ``(source directory, names)`` of files placed as they are; ``scripts`` are
-    ``(path in the tree, destination, is_executable)``, to be looked at; ``owned`` are ``(destination, size,
-    is_executable, sha256)`` of all files from the tree, and ``compiled`` are ``(destination, size)`` of its byte code.
+    ``links`` are ``(source directory, destination directory, names)`` of files placed as they are; ``scripts`` are
+    ``(path in the tree, destination, is_executable)``, to be looked at; ``record`` are the lines of RECORD for what is
+    placed; ``parts`` are ``(prefix, rows)`` for the receipt, with marshalled rows ``(path, size, is_executable)``.
     """
 
-    __slots__ = ("compiled", "dist_info", "links", "owned", "scripts", "site", "tree")
+    __slots__ = ("dist_info", "links", "parts", "record", "scripts", "site", "tree")
 
     def __init__(self, tree: Tree, paths: Paths) -> None:
         self.tree = tree
         self.site = paths.purelib if tree.is_purelib else paths.platlib
         self.dist_info = f"{self.site}/{tree.dist_info}"
-        self.links: dict[str, list[tuple[str, list[str]]]] = {}
+        self.links: list[tuple[str, str, tuple[str, ...]]] = []
         self.scripts: list[tuple[str, str, bool]] = []
-        self.owned: list[tuple[str, int, bool, str]] = []
-        self.compiled: list[tuple[str, int]] = []
+        self.record = ""
+        self.parts: list[tuple[str, bytes]] = []
 
     @classmethod
     def from_tree(cls, tree: Tree, bytecode: Bytecode | None, paths: Paths) -> Layout:
         """Sort every file of ``tree``, and of its byte code, to its destination."""
         layout = cls(tree, paths)
         place = _placement(tree, layout.site, paths)
-        groups: dict[str, list[str]] = {}
-        own_scripts = f"{tree.data_dir}/scripts/" if tree.data_dir else "\0"
-        generated = {f"{tree.dist_info}/{name}" for name in _GENERATED}
-        for path, size, is_executable, sha256 in tree.entries:
-            if path in generated:
-                continue
-            parent, _, name = path.rpartition("/")
-            if path.startswith(own_scripts):
-                layout.scripts.append((path, f"{paths.scripts}/{path[len(own_scripts) :]}", is_executable))
-                continue
-            groups.setdefault(parent, []).append(name)
-            layout.owned.append((_joined(place(parent), name), size, is_executable, sha256))
-        layout._link(groups, tree.files, place)
+        scripts = f"{tree.data_dir}/scripts" if tree.data_dir else "\0"
+        listings: list[tuple[str, Listing]] = [(tree.files, tree.listing)]
         if bytecode is not None:
-            groups = {}
-            for path, size in bytecode.entries:
-                parent, _, name = path.rpartition("/")
-                groups.setdefault(parent, []).append(name)
-                layout.compiled.append((_joined(place(parent), name), size))
-            layout._link(groups, bytecode.files, place)
+            listings.append((bytecode.files, bytecode.listing))
+        for files, listing in listings:
+            for parent, names in listing.groups:
+                if parent != scripts and not parent.startswith(scripts + "/"):
+                    layout.links.append((f"{files}/{parent}" if parent else files, place(parent), names))
+        if not tree.data_dir:
+            layout.record = "".join([listing.record for _, listing in listings])
+            layout.parts = [(layout.site, listing.rows) for _, listing in listings]
+        else:
+            layout._spread(listings, place, scripts + "/", paths)
         return layout
 
-    def _link(self, groups: dict[str, list[str]], files: str, place: Callable[[str], str]) -> None:
-        for parent, names in groups.items():
-            self.links.setdefault(place(parent), []).append((f"{files}/{parent}" if parent else files, names))
-
-
-def _joined(directory: str, name: str) -> str:
-    return f"{directory}/{name}" if directory else name
+    def _spread(
+        self, listings: list[tuple[str, Listing]], place: Callable[[str], str], scripts: str, paths: Paths
+    ) -> None:
+        """A wheel with a ``.data`` directory: file by file, as its paths in the environment are others."""
+        digests = {path: sha256 for path, _, _, sha256 in self.tree.entries}
+        lines: list[tuple[str, str, str]] = []
+        moved: list[tuple[str, int, bool]] = []
+        for _, listing in listings:
+            for path, size, is_executable in marshal.loads(listing.rows):
+                if path.startswith(scripts):
+                    self.scripts.append((path, f"{paths.scripts}/{path[len(scripts) :]}", is_executable))
+                    continue
+                parent, _, name = path.rpartition("/")
+                directory = place(parent)
+                destination = f"{directory}/{name}" if directory else name
+                is_source = path in digests
+                digest, length = (f"sha256={digests[path]}", str(size)) if is_source else ("", "")
+                lines.append((record_path(self.site, destination), digest, length))
+                moved.append((destination, size, is_executable))
+        self.record = write_record(lines)
+        self.parts = [("", marshal.dumps(tuple(moved), MARSHAL_VERSION))]
 
 
 def _placement(tree: Tree, site: str, paths: Paths) -> Callable[[str], str]:
@@ -99,46 +107,3 @@ def record_path(site: str, destination: str) -> str:
     while here and there and here[0] == there[0]:
         del here[0], there[0]
     return "/".join([".."] * len(here) + there)
-
-
-def check_collisions(
-    owners: list[tuple[str, list[tuple[str, str]]]], paths: Paths, kept: Mapping[str, tuple[str, Callable[[], str]]]
-) -> None:
-    """InstallError when two distributions own one path with unequal bytes, or one would replace the environment's own.
-
-    ``owners`` are ``(distribution, [(destination, sha256)])`` of what will be installed; ``kept`` maps each path that
-    stays to its distribution and a function that tells its present hash.
-    """
-    seen: dict[str, tuple[str, str]] = {}
-    directories = {path.rpartition("/")[0] for _, rows in owners for path, _ in rows}
-    for owner, rows in owners:
-        for path, sha256 in rows:
-            if "/" not in path or path.startswith((paths.scripts + "/", "lib64/", "../")):
-                _check_own(owner, path, paths)
-            first = seen.setdefault(path, (owner, sha256))
-            if first[1] != sha256:
-                raise _collision(path, first[0], owner)
-            if path in kept and kept[path][1]() != sha256:
-                raise _collision(path, kept[path][0], owner)
-            if path in directories:
-                raise InstallError(f"{path} is a file in {owner} and a directory in another package")
-
-
-def _collision(path: str, first: str, second: str) -> InstallError:
-    return InstallError(
-        f"{first} and {second} both own {path}, with different content; nothing was changed",
-        hint="one of the two has to go: these distributions cannot share an environment",
-    )
-
-
-def _check_own(owner: str, path: str, paths: Paths) -> None:
-    """The files that make an environment one belong to nobody else."""
-    from provenv.wheel.scripts import check_script_name
-
-    top, _, rest = path.partition("/")
-    if path.startswith(paths.scripts + "/"):
-        if "/" not in rest:
-            check_script_name(path[len(paths.scripts) + 1 :], owner)
-        return
-    if top in ("lib64", "..", "pyvenv.cfg", "provenv-receipt", ".gitignore", "bin", "lib"):
-        raise InstallError(f"{owner} would replace {path}, which belongs to the environment; nothing was changed")

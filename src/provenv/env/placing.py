@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import errno
+import marshal
 import os
 import sys
-from collections import deque
-from threading import Thread
 
 from provenv.errors import InstallError
 from provenv.store.tree import MTIME_NS
@@ -14,6 +13,10 @@ from provenv.store.tree import MTIME_NS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import TypeAlias
+
+    Task: TypeAlias = tuple[str, str, tuple[str, ...]]
+    """Source directory, destination directory (relative to the root), names."""
 
 __all__ = ["CLONE", "COPY", "HARDLINK", "Directories", "Placer", "choose_mode"]
 
@@ -22,7 +25,9 @@ CLONE, HARDLINK, COPY = "clone", "hardlink", "copy"
 _FICLONE = 0x40049409
 _NO_CLONE = (errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM, errno.EBADF)
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES)
-_CHUNK = 24
+_FEWEST = 1000
+"""Files that are worth another worker."""
+_DIRECTORY_WEIGHT = 5
 
 
 def choose_mode(wanted: str, sample: str, directory: str) -> str:
@@ -107,39 +112,93 @@ class Directories:
 
 
 class Placer:
-    """Threads that place whole directories. Files that are in the way are replaced."""
+    """Places whole directories, with several processes or threads. Files that are in the way are replaced.
+
+    Making links is work for the kernel; threads of one interpreter mostly wait for each other between two links, while
+    processes do not. So on Linux, when no thread runs that a fork could upset, the work is shared by forked children
+    that make links and nothing else; elsewhere by threads.
+    """
 
     def __init__(self, root: str, directories: Directories, mode: str) -> None:
         self.root = root
         self.directories = directories
         self.mode = mode
-        self.failures: list[BaseException] = []
-        self.tasks: deque[list[tuple[str, str, Sequence[str]]]] = deque()
 
-    def place(self, tasks: Iterable[tuple[str, str, Sequence[str]]], workers: int) -> None:
-        """Place ``(source directory, destination directory, names)``; returns when all are there."""
-        ordered = list(tasks)
-        self.tasks = deque(ordered[at : at + _CHUNK] for at in range(0, len(ordered), _CHUNK))
-        threads = [Thread(target=self._work, daemon=True) for _ in range(min(workers, len(self.tasks)) - 1)]
+    def place(self, tasks: Iterable[Task], workers: int) -> None:
+        """Place all; returns when they are there. The first failure, an OSError or InstallError, is raised."""
+        ordered = sorted(tasks, key=lambda task: task[1])
+        count = sum(len(names) for _, _, names in ordered)
+        workers = min(workers, count // _FEWEST + 1)
+        shares = _shares(ordered, workers, count)
+        if workers == 1:
+            self._run(ordered)
+        elif _is_fork_safe():
+            self._fork(shares)
+        else:
+            self._thread(shares)
+
+    def _run(self, tasks: list[Task]) -> None:
+        for source, destination, names in tasks:
+            self._one(source, destination, names)
+
+    def _thread(self, shares: list[list[Task]]) -> None:
+        from threading import Thread
+
+        failures: list[BaseException] = []
+
+        def work(tasks: list[Task]) -> None:
+            try:
+                self._run(tasks)
+            except BaseException as failure:
+                failures.append(failure)
+
+        threads = [Thread(target=work, args=(tasks,), daemon=True) for tasks in shares[1:]]
         for thread in threads:
             thread.start()
-        self._work()
+        work(shares[0])
         for thread in threads:
             thread.join()
-        if self.failures:
-            raise self.failures[0]
+        if failures:
+            raise failures[0]
 
-    def _work(self) -> None:
+    def _fork(self, shares: list[list[Task]]) -> None:
+        children: list[tuple[int, int]] = []
         try:
-            while not self.failures:
-                try:
-                    chunk = self.tasks.popleft()
-                except IndexError:
-                    return
-                for source, destination, names in chunk:
-                    self._one(source, destination, names)
-        except BaseException as failure:
-            self.failures.append(failure)
+            for tasks in shares[1:]:
+                children.append(self._child(tasks))
+            self._run(shares[0])
+            while children:
+                process, pipe = children[-1]
+                answer = _read_all(pipe)
+                _, status = os.waitpid(process, 0)
+                os.close(pipe)
+                children.pop()
+                _raise_answer(answer, status)
+        finally:
+            for process, pipe in children:
+                os.kill(process, 9)
+                os.waitpid(process, 0)
+                os.close(pipe)
+
+    def _child(self, tasks: list[Task]) -> tuple[int, int]:
+        """Process id, and the pipe that tells of its failure."""
+        reading, writing = os.pipe()
+        process = os.fork()
+        if process:
+            os.close(writing)
+            return process, reading
+        answer: tuple[int | str | bytes | None, ...] = ()
+        try:
+            self._run(tasks)
+        except InstallError as problem:
+            answer = (problem.message, problem.hint)
+        except OSError as problem:
+            answer = (problem.errno, problem.strerror, problem.filename, problem.filename2)
+        except BaseException as problem:
+            answer = (f"placing files failed: {problem!r}", None)
+        finally:
+            os.write(writing, marshal.dumps(answer))
+            os._exit(0)
 
     def _one(self, source: str, destination: str, names: Sequence[str]) -> None:
         self.directories.make(destination)
@@ -164,6 +223,40 @@ class Placer:
         finally:
             os.close(above)
             os.close(below)
+
+
+def _shares(ordered: list[Task], workers: int, count: int) -> list[list[Task]]:
+    """Neighbouring directories stay together; a directory weighs as much as a few files."""
+    total = count + _DIRECTORY_WEIGHT * len(ordered)
+    shares: list[list[Task]] = [[] for _ in range(workers)]
+    weight = 0
+    for task in ordered:
+        shares[min(workers - 1, weight * workers // total)].append(task)
+        weight += len(task[2]) + _DIRECTORY_WEIGHT
+    return shares
+
+
+def _is_fork_safe() -> bool:
+    threading = sys.modules.get("threading")
+    return sys.platform == "linux" and (threading is None or threading.active_count() == 1)
+
+
+def _read_all(pipe: int) -> bytes:
+    pieces = []
+    while piece := os.read(pipe, 1 << 16):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _raise_answer(answer: bytes, status: int) -> None:
+    if status != 0 or not answer:
+        raise InstallError("a process that placed files ended early", hint="run the command again")
+    told = marshal.loads(answer)
+    if len(told) == 2:
+        raise InstallError(told[0], hint=told[1])
+    if told:
+        number, text, path, second = told
+        raise OSError(number, text, path, None, second)
 
 
 def _link(source: str, target: str) -> None:

@@ -7,6 +7,7 @@ lie behind it and are loaded when they are looked at.
 
 from __future__ import annotations
 
+import marshal
 import os
 
 from provenv.store.packed import pack, unpack
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     FileRow: TypeAlias = tuple[str, int, int, int]
 
-__all__ = ["NAME", "Receipt", "ReceiptItem", "forget", "read", "write"]
+__all__ = ["NAME", "Receipt", "ReceiptItem", "body", "forget", "read", "write"]
 
 NAME = "provenv-receipt"
 """File name of the receipt, in the root of the environment."""
@@ -47,7 +48,7 @@ class ReceiptItem:
 class Receipt:
     """The head of a receipt. ``stamps`` are ``(directory, mtime_ns)`` of the directories that tools change first."""
 
-    __slots__ = ("_begin", "_path", "_spans", "interpreter", "items", "lock_digest", "stamps")
+    __slots__ = ("_begin", "_data", "_path", "_spans", "interpreter", "items", "lock_digest", "stamps")
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class Receipt:
         items: dict[str, ReceiptItem],
     ) -> None:
         self._path = path
+        self._data = b""
         self._begin = begin
         self._spans = spans
         self.lock_digest = lock_digest
@@ -71,19 +73,26 @@ class Receipt:
         self.items = items
 
     def files(self, name: str) -> tuple[FileRow, ...]:
-        """``(path, size, mtime_ns, mode)`` of every file of a distribution; paths are relative to the root."""
-        offset, length = self._spans[name]
-        with open(self._path, "rb", buffering=0) as file:
-            file.seek(self._begin + offset)
-            rows: tuple[FileRow, ...] | None = unpack(_FILES, file.read(length))
-        return rows or ()
+        """``(path, size, mtime_ns, mode)`` of every file of a distribution, RECORD first; relative to the root."""
+        return _rows(self.body(name))
+
+    def record(self, name: str) -> FileRow:
+        """The row of a distribution's RECORD: whoever changes a distribution rewrites that."""
+        row: FileRow = unpack(_FILES, self.body(name))[0][0]
+        return row
 
     def all_files(self) -> dict[str, tuple[FileRow, ...]]:
-        """The files of all distributions, by name, in one read."""
-        with open(self._path, "rb", buffering=0) as file:
-            file.seek(self._begin)
-            data = file.read()
-        return {name: unpack(_FILES, data[at : at + length]) or () for name, (at, length) in self._spans.items()}
+        """The files of all distributions, by name."""
+        return {name: _rows(self.body(name)) for name in self._spans}
+
+    def body(self, name: str) -> bytes:
+        """What ``write`` takes for a distribution that stays as it is."""
+        if not self._data:
+            with open(self._path, "rb", buffering=0) as file:
+                file.seek(self._begin)
+                self._data = file.read()
+        at, length = self._spans[name]
+        return self._data[at : at + length]
 
     def are_stamps_fresh(self, root: str) -> bool:
         """Whether no tool added, removed or replaced anything right in the stamped directories since."""
@@ -91,6 +100,30 @@ class Receipt:
             return all(os.stat(f"{root}/{path}").st_mtime_ns == time for path, time in self.stamps)
         except OSError:
             return False
+
+
+def body(rows: tuple[FileRow, ...], parts: tuple[tuple[str, int, int, int, bytes], ...]) -> bytes:
+    """The files of one distribution: ``rows`` (RECORD first), and many files at once as ``parts``.
+
+    A part is ``(prefix, mtime_ns, mode, mode of programs, rows)``, its rows the marshalled tuple of ``(path, size,
+    is_executable)`` that the store keeps for every tree, so nothing is done per file.
+    """
+    return pack(_FILES, (rows, parts))
+
+
+def _rows(data: bytes) -> tuple[FileRow, ...]:
+    value = unpack(_FILES, data)
+    if value is None:
+        return ()
+    rows, parts = value
+    found: list[FileRow] = list(rows)
+    for prefix, mtime_ns, plain, program, packed in parts:
+        start = prefix + "/" if prefix else ""
+        found += [
+            (start + path, size, mtime_ns, program if is_executable else plain)
+            for path, size, is_executable in marshal.loads(packed)
+        ]
+    return tuple(found)
 
 
 def read(root: str) -> Receipt | None:
@@ -135,16 +168,15 @@ def write(
     lock_digest: str,
     interpreter: tuple[str, ...],
     stamps: tuple[tuple[str, int], ...],
-    items: Iterable[tuple[ReceiptItem, tuple[FileRow, ...]]],
+    items: Iterable[tuple[ReceiptItem, bytes]],
     is_durable: bool = False,
 ) -> None:
-    """Write the receipt with one rename. With ``is_durable`` it is synced to disk before."""
+    """Write the receipt with one rename; each item comes with its ``body``; ``is_durable`` syncs it to disk before."""
     rows, bodies, offset = [], [], 0
     for item, files in items:
-        body = pack(_FILES, files)
-        rows.append((item.name, item.version, item.sha256, item.dist_info, item.is_requested, offset, len(body)))
-        bodies.append(body)
-        offset += len(body)
+        rows.append((item.name, item.version, item.sha256, item.dist_info, item.is_requested, offset, len(files)))
+        bodies.append(files)
+        offset += len(files)
     head = pack(_HEAD, (lock_digest, interpreter, stamps, tuple(rows)))
     path = f"{root}/{NAME}"
     with open(path + ".new", "wb", buffering=0) as file:

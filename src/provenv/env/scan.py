@@ -49,10 +49,9 @@ def scan(paths: Paths) -> tuple[Installed, ...]:
 def _is_untouched(root: str, receipt: receipts.Receipt, item: receipts.ReceiptItem) -> bool:
     """Any tool that changes a distribution rewrites its RECORD; ours has a size and a time."""
     record = item.dist_info + "/RECORD"
-    for path, size, mtime_ns, _ in receipt.files(item.name)[:1]:
-        try:
-            status = os.stat(f"{root}/{record}")
-        except OSError:
-            return False
-        return path == record and status.st_size == size and status.st_mtime_ns == mtime_ns
-    return False
+    path, size, mtime_ns, _ = receipt.record(item.name)
+    try:
+        status = os.stat(f"{root}/{record}")
+    except OSError:
+        return False
+    return path == record and status.st_size == size and status.st_mtime_ns == mtime_ns

@@ -13,9 +13,10 @@ import hashlib
 import os
 import shutil
 
+from provenv.env.collision import check_collisions
 from provenv.env.create import create
 from provenv.env.distribution import Distribution, Work
-from provenv.env.layout import Layout, check_collisions
+from provenv.env.layout import Layout
 from provenv.env.paths import Paths
 from provenv.env.placing import choose_mode
 from provenv.errors import InstallError
@@ -143,7 +144,7 @@ def _fill(
     distributions = [
         Distribution(one, layout, paths, has_scripts=False) for one, layout in zip(ordered, layouts, strict=True)
     ]
-    check_collisions([one.owned() for one in distributions], paths, {})
+    check_collisions([one.owner() for one in distributions], paths)
     launchers: list[tuple[str, str, str]] = []
     programs: list[tuple[str, bytes | None]] = []
     for one in distributions:
@@ -154,7 +155,7 @@ def _fill(
             with open(f"{tree.files}/{path}", "rb") as file:
                 text = file.read(_LONGEST_KEPT + 1)
             if len(text) > _LONGEST_KEPT:
-                one.linked_scripts.append((f"{tree.files}/{path}".rpartition("/")[0], destination))
+                one.linked_scripts.append((path, destination, len(text)))
             programs.append((name, text if len(text) <= _LONGEST_KEPT else None))
     os.makedirs(paths.absolute(paths.purelib))
     sample = next((f"{tree.files}/{tree.entries[0][0]}" for tree in trees.values()), None)

@@ -10,6 +10,7 @@ import contextlib
 import os
 from hashlib import blake2b
 
+from provenv.index.writer import Writer, write_file
 from provenv.net.secrets import redact
 
 __all__ = ["CachedPage", "IndexCache", "digest_of"]
@@ -52,6 +53,11 @@ class IndexCache:
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self._facts: dict[tuple[str, str], tuple[str, float]] | None = None
+        self._writer = Writer()
+
+    def close(self) -> None:
+        """Wait until everything is written."""
+        self._writer.wait_until_done()
 
     # -- pages --------------------------------------------------------------------------------------------
 
@@ -90,7 +96,10 @@ class IndexCache:
         return body if digest_of(body) == page.digest else None
 
     def keep_page(self, index_url: str, name: str, page: CachedPage, body: bytes | None) -> None:
-        """Write a page; without a body only its head, after a 304 or a 404."""
+        """Write a page, soon; without a body only its head, after a 304 or a 404."""
+        self._writer.put(lambda: self._write_page(index_url, name, page, body))
+
+    def _write_page(self, index_url: str, name: str, page: CachedPage, body: bytes | None) -> None:
         head = self._head_path(index_url, name)
         previous = self.page(index_url, name) if body is not None else None
         lines = [
@@ -105,9 +114,9 @@ class IndexCache:
         lines += [f"last-modified: {page.last_modified}"] if page.last_modified else []
         text = "\n".join([*lines, ""])
         # The body has its digest in its name and is written first: a head never names a body that is not there.
-        if body is not None and not _write(self._body_path(head, page.digest), body):
+        if body is not None and not write_file(self._body_path(head, page.digest), body):
             return
-        _write(head, text.encode("utf-8", "surrogateescape"))
+        write_file(head, text.encode("utf-8", "surrogateescape"))
         if previous is not None and previous.status == 200 and previous.digest != page.digest:
             with contextlib.suppress(OSError):
                 os.unlink(self._body_path(head, previous.digest))
@@ -131,8 +140,9 @@ class IndexCache:
         return content if blake2b(content, digest_size=_DIGEST_SIZE).digest() == data[:_DIGEST_SIZE] else None
 
     def keep_metadata(self, key: str, content: bytes) -> None:
-        """Write METADATA; what a SHA-256 names never changes."""
-        _write(self._metadata_path(key), blake2b(content, digest_size=_DIGEST_SIZE).digest() + content)
+        """Write METADATA, soon; what a SHA-256 names never changes."""
+        data = blake2b(content, digest_size=_DIGEST_SIZE).digest() + content
+        self._writer.put(lambda: write_file(self._metadata_path(key), data))
 
     def _metadata_path(self, key: str) -> str:
         return os.path.join(self._directory, "metadata", key[:2], key[2:])
@@ -151,7 +161,8 @@ class IndexCache:
         facts = self._read_facts()
         facts[host, name] = ("yes" if is_true else "no", now)
         lines = [f"{key[0]}\t{key[1]}\t{value}\t{seen!r}\n" for key, (value, seen) in sorted(facts.items())]
-        _write(os.path.join(self._directory, "hosts"), "".join(lines).encode())
+        data = "".join(lines).encode()
+        self._writer.put(lambda: write_file(os.path.join(self._directory, "hosts"), data))
 
     def _read_facts(self) -> dict[tuple[str, str], tuple[str, float]]:
         if self._facts is None:
@@ -172,22 +183,3 @@ class IndexCache:
 def digest_of(content: bytes) -> str:
     """The digest that names pages."""
     return blake2b(content, digest_size=_DIGEST_SIZE).hexdigest()
-
-
-def _write(path: str, data: bytes) -> bool:
-    """Write a file in one step: readers see the old one or the new one. False when it cannot be written."""
-    temporary = f"{path}.{os.getpid()}-{os.urandom(4).hex()}~"
-    try:
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        with open(descriptor, "wb") as stream:
-            stream.write(data)
-        os.replace(temporary, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        return False
-    return True

@@ -61,7 +61,7 @@ class Catalog:
         self._is_offline = is_offline
         self._events = events or Events()
         self._pinned = {normalised(name): location for name, location in (pinned or {}).items()}
-        cache = IndexCache(cache_dir)
+        cache = self._cache = IndexCache(cache_dir)
         self._page_source = PageSource(locations, cache, is_offline=is_offline, refresh=refresh, now=now)
         self._metadata_source = MetadataSource(cache, self._events, is_offline=is_offline, now=now)
         self._flat_locations = [location for location in locations if location.kind == "flat"]
@@ -220,9 +220,10 @@ class Catalog:
     # -- network ------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Give up what is under way."""
+        """Give up what is under way, and finish writing the cache."""
         if self._client is not None:
             self._client.close()
+        self._cache.close()
 
     def _submit(self, request: Request) -> Pending:
         if self._is_offline:

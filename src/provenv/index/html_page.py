@@ -18,11 +18,10 @@ from provenv.net.secrets import split_credentials
 
 __all__ = ["parse_fast", "parse_html", "parse_strictly"]
 
-_ANCHOR = re.compile(
-    r'<a href="((?:https?://[^"/<>&\s#?@\\]+/)?[^":<>&\s#?\\]+)'  # absolute or relative
-    r'(?:#sha256=([0-9a-f]{64}))?"'
-    r'((?: [a-z][a-z-]*="[^"<]*")*) ?>[^<]*</a>'  # other attributes, text
-)
+_ANCHOR = re.compile(r'<a href="([^"]+)"([^<>]*)>[^<]*</a>')
+_ATTRIBUTES = re.compile(r'(?: [a-z][a-z-]*="[^"<>]*")* ?')
+# Characters that a parser or `urljoin` may treat in a way of its own.
+_UNUSUAL_IN_LINKS = "<>&?;@\\ \t\r\n\f"
 _ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
 _HEAD_TAG = re.compile(
     r'<(?:!doctype html|/?(?:html|head|meta|title|body|h1|h2|p|br|hr|ul|li|link)(?: [a-z:-]+="[^"<>]*")* ?/?)>', re.I
@@ -51,11 +50,20 @@ def parse_fast(text: str, base_url: str) -> Listing | None:
         return None
     if version is not None and not is_supported_version(version[1]):
         return None
-    rows = _ANCHOR.findall(middle)
-    # Every tag in the middle belongs to an anchor that was understood, or is a line break; every entity is a plain one.
-    if not _is_all(middle, "<", _BREAKS, 2 * len(rows)) or not _is_all(middle, "&", _ENTITIES, 0):
+    anchors = _ANCHOR.findall(middle)
+    # Every tag in the middle belongs to an anchor that was understood, or is a line break.
+    if not _is_all(middle, "<", _BREAKS, 2 * len(anchors)):
         return None
-    filenames = [row[0].rpartition("/")[2] for row in rows]
+    attributes = [anchor[1] for anchor in anchors]
+    for text in set(attributes):
+        if not _ATTRIBUTES.fullmatch(text) or not _is_all(text, "&", _ENTITIES, 0):
+            return None
+    parts = [anchor[0].partition("#") for anchor in anchors]
+    links = [part[0] for part in parts]
+    digests = [part[2] for part in parts]
+    if not _are_plain_links(links) or not _are_sha256(digests):
+        return None
+    filenames = [link.rpartition("/")[2] for link in links]
     joined = "".join(filenames)
     if "%" in joined:
         filenames = [unquote(filename) for filename in filenames]
@@ -65,7 +73,7 @@ def parse_fast(text: str, base_url: str) -> Listing | None:
         return None
     if not any(map(is_archive_name, filenames)) and not _has_signature(head):
         return None
-    return Listing(filenames, lambda number: _fast_fields(rows[number], base_url))
+    return Listing(filenames, lambda number: _fast_fields(links[number], digests[number], attributes[number], base_url))
 
 
 def parse_strictly(text: str, base_url: str) -> Listing:
@@ -101,6 +109,27 @@ def _is_plain(text: str) -> bool:
     return "<" not in rest and lowered.count("<title") == lowered.count("</title")
 
 
+def _are_plain_links(links: list[str]) -> bool:
+    joined = "".join(links)
+    if any(char in joined for char in _UNUSUAL_IN_LINKS):
+        return False
+    return all(link.startswith(("https://", "http://")) or ":" not in link for link in links)
+
+
+def _are_sha256(fragments: list[str]) -> bool:
+    """Whether each fragment is empty or ``sha256=`` with a lower-case hex digest."""
+    told = list(filter(None, fragments))
+    # All at once: a loop over 57,000 of them takes 40 ms.
+    joined = "".join(told)
+    if set(map(len, told)) - {71} or any(set(joined[at::71]) - {char} for at, char in enumerate("sha256=")):
+        return False
+    digests = joined.replace("sha256=", "")
+    try:
+        return len(bytes.fromhex(digests)) == 32 * len(told) and digests == digests.lower()
+    except ValueError:
+        return False
+
+
 def _is_all(text: str, mark: str, forms: tuple[str, ...], others: int) -> bool:
     """Whether each ``mark`` in a text begins one of ``forms``, but for ``others`` of them; the likeliest form first."""
     missing = text.count(mark) - others
@@ -116,10 +145,9 @@ def _has_signature(head: str) -> bool:
     return any(signature in lowered for signature in _SIGNATURES)
 
 
-def _fast_fields(row: tuple[str, ...], base_url: str) -> Fields:
-    link, digest, rest = row
-    url = link if link.startswith("http") and "://" in link else urljoin(base_url, link)
-    hashes: Hashes = (("sha256", digest),) if digest else ()
+def _fast_fields(link: str, digest: str, rest: str, base_url: str) -> Fields:
+    url = link if link.startswith(("https://", "http://")) else urljoin(base_url, link)
+    hashes: Hashes = (("sha256", digest[7:]),) if digest else ()
     if not rest:
         return url, hashes, None, None, None, None, False, ()
     attributes: dict[str, str] = {}

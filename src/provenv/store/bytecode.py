@@ -211,8 +211,7 @@ class _Crew:
             self._finish(job)
 
     def _finish(self, job: _Job) -> None:
-        job.entries.sort()
-        bytecode = Bytecode(directory=job.directory, entries=tuple(job.entries))
+        bytecode = Bytecode.from_entries(job.entries, job.directory)
         with open(job.directory + "/manifest", "xb") as manifest:
             manifest.write(bytecode.manifest())
         self.publish(job.tree, job.directory)

@@ -13,14 +13,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["pack", "unpack"]
+__all__ = ["MARSHAL_VERSION", "pack", "unpack"]
 
-_MARSHAL_VERSION = 4
+MARSHAL_VERSION = 4
+"""Since Python 3.4; the bytes are the same for every Python that we run on."""
 
 
 def pack(mark: bytes, value: Any) -> bytes:
     """Bytes of ``value`` (None, numbers, text, bytes and tuples of them) under ``mark``."""
-    body = marshal.dumps(value, _MARSHAL_VERSION)
+    body = marshal.dumps(value, MARSHAL_VERSION)
     return mark + crc32(body).to_bytes(4, "little") + body
 
 

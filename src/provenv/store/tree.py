@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from provenv.store.packed import pack, unpack
+import marshal
+
+from provenv.store.packed import MARSHAL_VERSION, pack, unpack
+from provenv.wheel.record import write_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import TypeAlias
 
     Entry: TypeAlias = tuple[str, int, bool, str]
     EntryPoint: TypeAlias = tuple[str, str, str]
 
-__all__ = ["MTIME", "MTIME_NS", "SHARED", "Bytecode", "Tree", "is_manifest"]
+__all__ = ["MTIME", "MTIME_NS", "SHARED", "WRITTEN_BY_INSTALLERS", "Bytecode", "Listing", "Tree", "is_manifest"]
 
 MTIME = 1_577_836_800
 """Modification time of every file in the store, in seconds: 1 January 2020, UTC.
@@ -20,27 +24,57 @@ One constant time makes trees and byte code (which records the time of its sourc
 """
 MTIME_NS = MTIME * 1_000_000_000
 
+WRITTEN_BY_INSTALLERS = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
+"""Files of a ``.dist-info`` directory that every installer writes itself, whatever a wheel ships."""
+
 _TREE = b"provenv tree 1\n"
 _BYTECODE = b"provenv bytecode 1\n"
 SHARED = b"provenv shared 1\n"
 """Mark of the manifest of a shared environment; ``env.shared`` says what is in it."""
 
 
-class Tree:
-    """An unpacked wheel. ``entries`` are ``(path, size, is_executable, sha256)``, sorted by path.
+class Listing:
+    """Files prepared for installers, so that linking ten thousand of them costs no work per file but the link.
 
-    Paths are those of the archive (``x-1.0.data/...`` included); ``sha256`` is in the form that RECORD uses (URL-safe
-    base64 without padding). ``entry_points`` are ``(group, name, reference)``; ``data_dir`` is ``x-1.0.data`` or empty.
+    ``groups`` are ``(directory, names)``, sorted; ``record`` holds their lines of RECORD; ``rows`` is the marshalled
+    tuple of ``(path, size, is_executable)``, for receipts. Files that an installer writes itself (RECORD, INSTALLER, ...)
+    are left out.
     """
 
+    __slots__ = ("groups", "record", "rows")
+
+    def __init__(self, groups: tuple[tuple[str, tuple[str, ...]], ...], record: str, rows: bytes) -> None:
+        self.groups = groups
+        self.record = record
+        self.rows = rows
+
+    @classmethod
+    def from_files(cls, files: Iterable[tuple[str, int, bool, str]]) -> Listing:
+        """Prepare ``(path, size, is_executable, sha256)``; an empty hash gives a line without hash and size."""
+        groups: dict[str, list[str]] = {}
+        lines: list[tuple[str, str, str]] = []
+        rows: list[tuple[str, int, bool]] = []
+        for path, size, is_executable, sha256 in files:
+            parent, _, name = path.rpartition("/")
+            groups.setdefault(parent, []).append(name)
+            lines.append((path, f"sha256={sha256}", str(size)) if sha256 else (path, "", ""))
+            rows.append((path, size, is_executable))
+        ordered = tuple((parent, tuple(names)) for parent, names in sorted(groups.items()))
+        return cls(ordered, write_record(lines), marshal.dumps(tuple(rows), MARSHAL_VERSION))
+
+
+class Tree:
+    """An unpacked wheel. ``entry_points`` are ``(group, name, reference)``; ``data_dir`` is ``x-1.0.data`` or empty."""
+
     __slots__ = (
+        "_entries",
         "data_dir",
         "directory",
         "dist_info",
-        "entries",
         "entry_points",
         "filename",
         "is_purelib",
+        "listing",
         "name",
         "sha256",
         "version",
@@ -58,7 +92,8 @@ class Tree:
         data_dir: str,
         is_purelib: bool,
         entry_points: tuple[EntryPoint, ...],
-        entries: tuple[Entry, ...],
+        listing: Listing,
+        entries: bytes,
     ) -> None:
         self.directory = directory
         self.sha256 = sha256
@@ -69,20 +104,41 @@ class Tree:
         self.data_dir = data_dir
         self.is_purelib = is_purelib
         self.entry_points = entry_points
-        self.entries = entries
+        self.listing = listing
+        self._entries = entries
 
     @property
     def files(self) -> str:
         """Absolute directory that holds the files of ``entries``."""
         return self.directory + "/files"
 
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """``(path, size, is_executable, sha256)`` of every file, sorted by path; loaded anew by each call.
+
+        Paths are those of the archive (``x-1.0.data/...`` included); ``sha256`` is in the form that RECORD uses
+        (URL-safe base64 without padding).
+        """
+        entries: tuple[Entry, ...] = marshal.loads(self._entries)
+        return entries
+
     @classmethod
-    def from_manifest(cls, data: bytes, directory: str, sha256: str) -> Tree | None:
-        """Read a manifest; None when it is damaged or of another version."""
-        value = unpack(_TREE, data)
-        if value is None:
-            return None
-        filename, name, version, dist_info, data_dir, is_purelib, entry_points, entries = value
+    def from_entries(
+        cls,
+        entries: tuple[Entry, ...],
+        *,
+        directory: str,
+        sha256: str,
+        filename: str,
+        name: str,
+        version: str,
+        dist_info: str,
+        data_dir: str,
+        is_purelib: bool,
+        entry_points: tuple[EntryPoint, ...],
+    ) -> Tree:
+        """Describe files that were just unpacked; ``entries`` are sorted."""
+        own = {f"{dist_info}/{name}" for name in WRITTEN_BY_INSTALLERS}
         return cls(
             directory=directory,
             sha256=sha256,
@@ -93,55 +149,79 @@ class Tree:
             data_dir=data_dir,
             is_purelib=is_purelib,
             entry_points=entry_points,
+            listing=Listing.from_files(entry for entry in entries if entry[0] not in own),
+            entries=marshal.dumps(entries, MARSHAL_VERSION),
+        )
+
+    @classmethod
+    def from_manifest(cls, data: bytes, directory: str, sha256: str) -> Tree | None:
+        """Read a manifest; None when it is damaged or of another version."""
+        value = unpack(_TREE, data)
+        if value is None:
+            return None
+        filename, name, version, dist_info, data_dir, is_purelib, entry_points, groups, record, rows, entries = value
+        return cls(
+            directory=directory,
+            sha256=sha256,
+            filename=filename,
+            name=name,
+            version=version,
+            dist_info=dist_info,
+            data_dir=data_dir,
+            is_purelib=is_purelib,
+            entry_points=entry_points,
+            listing=Listing(groups, record, rows),
             entries=entries,
         )
 
     def manifest(self) -> bytes:
         """The bytes that ``from_manifest`` reads; they hold no path of this machine."""
-        return pack(
-            _TREE,
-            (
-                self.filename,
-                self.name,
-                self.version,
-                self.dist_info,
-                self.data_dir,
-                self.is_purelib,
-                self.entry_points,
-                self.entries,
-            ),
-        )
+        head = (self.filename, self.name, self.version, self.dist_info, self.data_dir, self.is_purelib)
+        listing = self.listing
+        return pack(_TREE, (*head, self.entry_points, listing.groups, listing.record, listing.rows, self._entries))
 
     def __repr__(self) -> str:
         return f"Tree({self.filename!r})"
 
 
 class Bytecode:
-    """Byte code of one tree for one kind of interpreter. ``entries`` are ``(path, size)`` of ``.pyc`` files.
+    """Byte code of one tree for one kind of interpreter.
 
     Paths mirror the tree: ``pkg/__pycache__/x.cpython-311.pyc`` belongs to ``pkg/x.py``.
     """
 
-    __slots__ = ("directory", "entries")
+    __slots__ = ("directory", "listing")
 
-    def __init__(self, *, directory: str, entries: tuple[tuple[str, int], ...]) -> None:
+    def __init__(self, *, directory: str, listing: Listing) -> None:
         self.directory = directory
-        self.entries = entries
+        self.listing = listing
 
     @property
     def files(self) -> str:
         """Absolute directory that holds the files of ``entries``."""
         return self.directory + "/files"
 
+    @property
+    def entries(self) -> tuple[tuple[str, int], ...]:
+        """``(path, size)`` of every ``.pyc`` file, sorted by path; loaded anew by each call."""
+        return tuple((path, size) for path, size, _ in marshal.loads(self.listing.rows))
+
+    @classmethod
+    def from_entries(cls, entries: Iterable[tuple[str, int]], directory: str) -> Bytecode:
+        """Describe files that were just compiled."""
+        return cls(
+            directory=directory, listing=Listing.from_files((path, size, False, "") for path, size in sorted(entries))
+        )
+
     @classmethod
     def from_manifest(cls, data: bytes, directory: str) -> Bytecode | None:
         """Read a manifest; None when it is damaged or of another version."""
-        entries = unpack(_BYTECODE, data)
-        return None if entries is None else cls(directory=directory, entries=entries)
+        value = unpack(_BYTECODE, data)
+        return None if value is None else cls(directory=directory, listing=Listing(*value))
 
     def manifest(self) -> bytes:
         """The bytes that ``from_manifest`` reads."""
-        return pack(_BYTECODE, self.entries)
+        return pack(_BYTECODE, (self.listing.groups, self.listing.record, self.listing.rows))
 
 
 def is_manifest(data: bytes) -> bool:

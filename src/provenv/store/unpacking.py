@@ -48,7 +48,8 @@ def unpack_wheel(
     finally:
         blob.close()
     entries = sorted((one.path, one.size, one.is_executable, digests[one.path]) for one in members)
-    tree = Tree(
+    tree = Tree.from_entries(
+        tuple(entries),
         directory=final,
         sha256=sha256,
         filename=filename,
@@ -58,7 +59,6 @@ def unpack_wheel(
         data_dir=head.data_dir,
         is_purelib=head.is_purelib,
         entry_points=head.entry_points,
-        entries=tuple(entries),
     )
     with open(directory + "/manifest", "xb") as manifest:
         manifest.write(tree.manifest())

@@ -72,7 +72,7 @@ class Answers:
         self._supply: Supply | None = None
         self._is_fresh = is_fresh
         self._pins = pins
-        self._asked: dict[str, int] = {}
+        self._asked: dict[str, set[int]] = {}
         for view in self.views.values():
             if view is not None:
                 self._note_pin(view)
@@ -103,6 +103,11 @@ class Answers:
         rows = [(row, mask, ("needs", view.name, row)) for row, mask in view.rows(ask.candidate, ask.extra)]
         rules = self._rules(rows, view.name)
         return rules + self._volunteered(view, ask)
+
+    def _is_cheap(self, row: Row) -> bool:
+        """Whether a rule about a need costs neither a page nor the parsing of a specifier that nobody asked about."""
+        view = self.views.get(row[1])
+        return view is not None and (self._supply is not None or row[3] in view.masks)
 
     def view(self, name: str) -> View | None:
         """The view of a package, or None when no index has it."""
@@ -160,7 +165,11 @@ class Answers:
         return True
 
     def _volunteered(self, view: View, ask: Ask) -> tuple[Rule, ...]:
-        asked = self._asked[view.name] = self._asked.get(view.name, 0) + 1
+        tried = self._asked.setdefault(view.name, set())
+        if ask.candidate in tried:
+            return ()
+        tried.add(ask.candidate)
+        asked = len(tried)
         if (count := _BACKTRACKING.get(asked)) is not None:
             lower = [c for c in range(ask.candidate - 1, 0, -1) if not view.known >> c & 1][:count]
             if lower:
@@ -171,6 +180,6 @@ class Answers:
         others = [
             (row, mask, ("needs", view.name, row))
             for row, mask in view.needs.items()
-            if row[0] == ask.extra and not mask & bit and self.views.get(row[1]) is not None
+            if row[0] == ask.extra and not mask & bit and self._is_cheap(row)
         ]
         return self._rules(others, view.name)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from packaging.version import Version
 
-from provenv.errors import Unavailable
+from provenv.errors import IntegrityError, Unavailable
 from provenv.events import Events
 from provenv.index.catalog import Catalog
 from provenv.index.page import Page
@@ -120,7 +120,7 @@ class IndexSupply:
             for name, candidate in [
                 key for key, artifact in self._metadata_under_way.items() if self.catalog.is_metadata_ready(artifact)
             ]:
-                self._metadata_arrived(name, candidate)
+                self._read_ahead(name, candidate)
                 moved = True
 
     def _page_arrived(self, name: str) -> None:
@@ -147,6 +147,13 @@ class IndexSupply:
         artifact = self.artifacts(view, candidate)[0]
         self._metadata_under_way[view.name, candidate] = artifact
         self.catalog.request_metadata(artifact)
+
+    def _read_ahead(self, name: str, candidate: int) -> None:
+        """Take in what was read ahead; if that failed, the failure counts when the solver really asks."""
+        try:
+            self._metadata_arrived(name, candidate)
+        except (Unavailable, IntegrityError) as error:
+            self._events.noted(f"reading ahead: {error.message}")
 
     def _metadata_arrived(self, name: str, candidate: int) -> None:
         """Fold the needs of a candidate into its view, waiting for its metadata if need be."""

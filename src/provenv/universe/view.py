@@ -99,7 +99,8 @@ class View:
 
     def rows(self, candidate: int, extra: str) -> list[tuple[Row, int]]:
         """The needs of a known candidate with their masks; ``extra`` "" for those without an extra."""
-        return [(row, mask) for row, mask in self.needs.items() if mask >> candidate & 1 and row[0] == extra]
+        bit = 1 << candidate
+        return [(row, mask) for row, mask in self.needs.items() if mask & bit and row[0] == extra]
 
     @staticmethod
     def load(path: str) -> View | None:
