@@ -13,7 +13,7 @@ import os
 
 from provenv.env import receipt as receipts
 from provenv.env.collision import Owner, check_collisions
-from provenv.env.distribution import Distribution, Work, record_hash
+from provenv.env.distribution import Distribution, Work
 from provenv.env.layout import Layout
 from provenv.env.paths import Paths
 from provenv.env.placing import HARDLINK, choose_mode
@@ -21,6 +21,7 @@ from provenv.env.removal import foreign_files, remove_files
 from provenv.env.scan import normalised
 from provenv.errors import InstallError
 from provenv.store.failure import told_as_install_error
+from provenv.wheel.record import digest_for_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,11 +56,12 @@ def apply(
     *,
     link_mode: str = "auto",
     lock_digest: str = "",
-    workers: int = 2,
+    workers: int = 3,
     is_durable: bool = False,
 ) -> None:
     """Make the environment at ``root`` (absolute, a virtual environment) what ``plan`` says.
 
+    ``workers`` is best a little above the number of cores: making links waits for the file system, not the processor.
     ``trees`` holds the tree of every wheel in ``plan.install`` by SHA-256; ``bytecode`` that of those which shall come
     compiled. InstallError (nothing changed) when two distributions own one path with unequal bytes; InstallError
     (the next call heals) when the system refuses something on the way.
@@ -131,7 +133,7 @@ def _kept_owner(root: str, name: str, rows: tuple[FileRow, ...]) -> Owner:
             return None
         try:
             with open(f"{root}/{path}", "rb") as file:
-                return record_hash(hashlib.file_digest(file, "sha256").digest())
+                return digest_for_record(hashlib.file_digest(file, "sha256").digest())
         except OSError:
             return ""
 

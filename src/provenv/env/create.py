@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 from provenv.env.activation import activation_scripts
 from provenv.env.paths import Paths
@@ -67,13 +66,15 @@ def _clear(root: str) -> None:
             f"{root} is not empty and not an environment; nothing was changed",
             hint="move it away, or name another place",
         )
+    from shutil import rmtree
+
     with told_as_install_error("clear", root):
         # The mark goes first: a crash on the way leaves remains, not a broken environment.
         if is_environment(root):
             os.replace(root + "/pyvenv.cfg", root + "/pyvenv.cfg.new")
         for entry in sorted(os.scandir(root), key=lambda entry: entry.name == "pyvenv.cfg.new"):
             if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path)
+                rmtree(entry.path)
             else:
                 os.unlink(entry.path)
 
@@ -109,6 +110,8 @@ def _link(target: str, place: str) -> None:
 
 def _copy_programs(paths: Paths, interpreter: Interpreter) -> None:
     """Windows: the launchers that the standard library keeps for environments, or the interpreter's own files."""
+    from shutil import copyfile
+
     base = os.path.dirname(interpreter.base_executable)
     for name, launcher in (("python.exe", "venvlauncher.exe"), ("pythonw.exe", "venvwlauncher.exe")):
         candidates = [
@@ -119,7 +122,7 @@ def _copy_programs(paths: Paths, interpreter: Interpreter) -> None:
         source = next((candidate for candidate in candidates if os.path.isfile(candidate)), None)
         if source is None:
             raise InstallError(f"{interpreter.executable} has no {name} for environments")
-        shutil.copyfile(source, paths.absolute(f"{paths.scripts}/{name}"))
+        copyfile(source, paths.absolute(f"{paths.scripts}/{name}"))
 
 
 def _configuration(root: str, interpreter: Interpreter, prompt: str, version: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from base64 import urlsafe_b64encode
 
 from provenv.env import receipt as receipts
 from provenv.env.collision import Owner
@@ -12,7 +11,7 @@ from provenv.env.layout import record_path
 from provenv.env.placing import HARDLINK, Directories, Placer
 from provenv.store.failure import told_as_install_error
 from provenv.store.tree import MTIME_NS
-from provenv.wheel.record import write_record
+from provenv.wheel.record import digest_for_record, write_record
 from provenv.wheel.scripts import launcher, rewritten, windows_launcher
 
 TYPE_CHECKING = False
@@ -25,14 +24,9 @@ if TYPE_CHECKING:
     from provenv.events import Events
     from provenv.model.plan import Wanted
 
-__all__ = ["Distribution", "Work", "record_hash"]
+__all__ = ["Distribution", "Work"]
 
 _INSTALLER = b"provenv\n"
-
-
-def record_hash(digest: bytes) -> str:
-    """``digest`` in RECORD's form: URL-safe base64 without padding."""
-    return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 class Distribution:
@@ -81,7 +75,7 @@ class Distribution:
             small.append(("direct_url.json", self.wanted.direct_url.encode()))
         self.generated += [(f"{layout.dist_info}/{name}", data, False) for name, data in small]
         rows = [
-            (record_path(site, path), f"sha256={record_hash(hashlib.sha256(data).digest())}", str(len(data)))
+            (record_path(site, path), f"sha256={digest_for_record(hashlib.sha256(data).digest())}", str(len(data)))
             for path, data, _ in self.generated
         ]
         if self.linked_scripts:
@@ -104,7 +98,7 @@ class Distribution:
         parent, _, name = path.rpartition("/")
         for place, data, _ in self.generated:
             if place == path:
-                return record_hash(hashlib.sha256(data).digest())
+                return digest_for_record(hashlib.sha256(data).digest())
         tree = self.layout.tree
         sources = [f"{tree.files}/{source}" for source, place, _ in self.linked_scripts if place == path]
         sources += [

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 
 from provenv.env.collision import check_collisions
 from provenv.env.create import create
@@ -20,10 +19,9 @@ from provenv.env.layout import Layout
 from provenv.env.paths import Paths
 from provenv.env.placing import choose_mode
 from provenv.errors import InstallError
-from provenv.store.bytecode import tag_of
 from provenv.store.failure import told_as_install_error
 from provenv.store.packed import pack, unpack
-from provenv.store.tree import SHARED
+from provenv.store.tree import SHARED, tag_of
 from provenv.wheel.scripts import launcher, rewritten, windows_launcher
 
 TYPE_CHECKING = False
@@ -121,7 +119,7 @@ def make_shared(
         finally:
             if os.path.isdir(directory):
                 _make_writable(directory)
-                shutil.rmtree(directory, ignore_errors=True)
+                store.discard(directory)
         made = find_shared(store, sha256s, interpreter, is_compiled=is_compiled)
     if made is None:
         raise InstallError(f"the shared environment could not be kept in {store.root}")

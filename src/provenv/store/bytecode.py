@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from provenv.model.machine import Interpreter
     from provenv.store.tree import Tree
 
-__all__ = ["compile_trees", "tag_of"]
+__all__ = ["compile_trees"]
 
 _CHUNK_FILES = 48
 _WORKER = """
@@ -55,12 +55,6 @@ for line in sys.stdin.buffer:
     sys.stdout.write(" ".join(sizes) + "\\n")
     sys.stdout.flush()
 """
-
-
-def tag_of(interpreter: Interpreter) -> str:
-    """Names the interpreters that share byte code: the cache tag, the ABI flags, and a pre-release in full."""
-    is_final = interpreter.version.replace(".", "").isdecimal()
-    return interpreter.cache_tag + interpreter.soabi_flags + ("" if is_final else "-" + interpreter.version)
 
 
 class _Job:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-from contextlib import contextmanager
 
 from provenv.errors import InstallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from types import TracebackType
 
 __all__ = ["told_as_install_error"]
 
@@ -23,13 +22,25 @@ _HINTS = {
 }
 
 
-@contextmanager
-def told_as_install_error(what: str, place: str) -> Iterator[None]:
+class told_as_install_error:
     """Inside, an OSError becomes an InstallError: ``cannot {what} {place}: No space left on device``."""
-    try:
-        yield
-    except OSError as problem:
-        path = problem.filename2 or problem.filename or place
-        subject = place if not isinstance(path, str) or path == place else f"{place} ({path})"
+
+    __slots__ = ("_place", "_what")
+
+    def __init__(self, what: str, place: str) -> None:
+        self._what = what
+        self._place = place
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(problem, OSError):
+            return
+        path = problem.filename2 or problem.filename or self._place
+        place = self._place
+        subject = f"{place} ({path})" if isinstance(path, str) and path != place else place
         hint = _HINTS.get(problem.errno or 0)
-        raise InstallError(f"cannot {what} {subject}: {problem.strerror or problem}", hint=hint) from problem
+        raise InstallError(f"cannot {self._what} {subject}: {problem.strerror or problem}", hint=hint) from problem

@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-from base64 import urlsafe_b64encode
 
 from provenv.errors import IntegrityError
 from provenv.store.tree import MTIME_NS
 from provenv.wheel.archive import STORED
+from provenv.wheel.record import digest_for_record
 
 try:
     from isal.isal_zlib import crc32, decompressobj
@@ -105,7 +105,7 @@ def write_member(blob: Blob, member: Member, row: RecordRow | None, path: str) -
                 actual=actual.hex(),
                 hint="the wheel contradicts itself; nothing was unpacked",
             )
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return digest_for_record(raw)
 
 
 def _write(target: int, piece: bytes | memoryview) -> None:

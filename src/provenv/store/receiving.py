@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 
 from provenv.errors import IntegrityError
 from provenv.store.failure import told_as_install_error
@@ -108,7 +107,7 @@ class Receiver:
             os.close(self._file)
             self._file = -1
         if self._directory:
-            shutil.rmtree(self._directory, ignore_errors=True)
+            self._store.discard(self._directory)
         if self._guard is not None:
             self._guard.__exit__(None, None, None)
             self._guard = None

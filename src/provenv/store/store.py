@@ -16,15 +16,13 @@ same object do no harm: one rename wins, and the other's work is dropped.
 from __future__ import annotations
 
 import os
-import shutil
-from tempfile import mkdtemp
 
 from provenv.errors import InstallError, IntegrityError
 from provenv.events import Events
 from provenv.store.failure import told_as_install_error
 from provenv.store.guard import Guard
 from provenv.store.receiving import Receiver
-from provenv.store.tree import Bytecode, Tree
+from provenv.store.tree import Bytecode, Tree, is_manifest, tag_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,15 +119,13 @@ class Store:
                 )
                 self.publish(directory, final)
             finally:
-                shutil.rmtree(directory, ignore_errors=True)
+                self.discard(directory)
         return tree
 
     # Byte code
 
     def bytecode(self, tree: Tree, interpreter: Interpreter) -> Bytecode | None:
         """The byte code of ``tree`` for this kind of interpreter, if it was compiled before."""
-        from provenv.store.bytecode import tag_of
-
         directory = self._place("bytecode/" + tag_of(interpreter), tree.sha256)
         data = _read(directory + "/manifest")
         return None if data is None else Bytecode.from_manifest(data, directory)
@@ -138,7 +134,7 @@ class Store:
         self, trees: Iterable[Tree], interpreter: Interpreter, events: Events | None = None
     ) -> dict[str, Bytecode]:
         """Byte code of all ``trees``, by SHA-256 of the wheel; what is missing is compiled by ``interpreter``."""
-        from provenv.store.bytecode import compile_trees, tag_of
+        from provenv.store.bytecode import compile_trees
 
         events = events or Events()
         trees = list(trees)
@@ -160,7 +156,7 @@ class Store:
                 )
             finally:
                 for _, directory in work:
-                    shutil.rmtree(directory, ignore_errors=True)
+                    self.discard(directory)
         found, missing = self._compiled(trees, interpreter)
         if missing:
             raise InstallError(f"the byte code of {missing[0].filename} could not be kept in {self.root}")
@@ -187,7 +183,16 @@ class Store:
         """A new private directory on the store's file system; the caller removes or publishes it."""
         parent = self.base + "/tmp"
         os.makedirs(parent, exist_ok=True)
-        return mkdtemp(dir=parent)
+        directory = f"{parent}/{os.urandom(12).hex()}"
+        os.mkdir(directory, 0o700)
+        return directory
+
+    def discard(self, directory: str) -> None:
+        """Remove a private directory, if it is still there."""
+        if os.path.isdir(directory):
+            from shutil import rmtree
+
+            rmtree(directory, ignore_errors=True)
 
     def guard(self, key: str, events: Events, what: str) -> Guard:
         """A lock for one object, to be used in ``with``."""
@@ -237,8 +242,6 @@ def _read(path: str) -> bytes | None:
 
 
 def _is_complete(directory: str) -> bool:
-    from provenv.store.tree import is_manifest
-
     data = _read(directory + "/manifest")
     return data is not None and is_manifest(data)
 

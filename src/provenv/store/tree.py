@@ -12,10 +12,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TypeAlias
 
+    from provenv.model.machine import Interpreter
+
     Entry: TypeAlias = tuple[str, int, bool, str]
     EntryPoint: TypeAlias = tuple[str, str, str]
 
-__all__ = ["MTIME", "MTIME_NS", "SHARED", "WRITTEN_BY_INSTALLERS", "Bytecode", "Listing", "Tree", "is_manifest"]
+__all__ = [
+    "MTIME",
+    "MTIME_NS",
+    "SHARED",
+    "WRITTEN_BY_INSTALLERS",
+    "Bytecode",
+    "Listing",
+    "Tree",
+    "is_manifest",
+    "tag_of",
+]
 
 MTIME = 1_577_836_800
 """Modification time of every file in the store, in seconds: 1 January 2020, UTC.
@@ -37,8 +49,8 @@ class Listing:
     """Files prepared for installers, so that linking ten thousand of them costs no work per file but the link.
 
     ``groups`` are ``(directory, names)``, sorted; ``record`` holds their lines of RECORD; ``rows`` is the marshalled
-    tuple of ``(path, size, is_executable)``, for receipts. Files that an installer writes itself (RECORD, INSTALLER, ...)
-    are left out.
+    tuple of ``(path, size, is_executable)``, for receipts. Files that an installer writes itself (RECORD and
+    such) are left out.
     """
 
     __slots__ = ("groups", "record", "rows")
@@ -222,6 +234,12 @@ class Bytecode:
     def manifest(self) -> bytes:
         """The bytes that ``from_manifest`` reads."""
         return pack(_BYTECODE, (self.listing.groups, self.listing.record, self.listing.rows))
+
+
+def tag_of(interpreter: Interpreter) -> str:
+    """Names the interpreters that share byte code: the cache tag, the ABI flags, and a pre-release in full."""
+    is_final = interpreter.version.replace(".", "").isdecimal()
+    return interpreter.cache_tag + interpreter.soabi_flags + ("" if is_final else "-" + interpreter.version)
 
 
 def is_manifest(data: bytes) -> bool:

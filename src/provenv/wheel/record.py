@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["RecordRow", "digest_from_record", "parse_record", "write_record"]
+__all__ = ["RecordRow", "digest_for_record", "digest_from_record", "parse_record", "write_record"]
 
 _ALGORITHMS = {"sha256": 32, "sha384": 48, "sha512": 64}
 
@@ -32,6 +32,12 @@ def digest_from_record(text: str) -> bytes:
     return binascii.a2b_base64(encoded + b"=" * (-len(encoded) % 4), strict_mode=True)
 
 
+def digest_for_record(digest: bytes) -> str:
+    """``digest`` as RECORD writes it: URL-safe base64 without padding."""
+    return binascii.b2a_base64(digest, newline=False).translate(_TO_URL).rstrip(b"=").decode()
+
+
+_TO_URL = bytes.maketrans(b"+/", b"-_")
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 

@@ -5,26 +5,36 @@ Names and references come from strangers: both are checked before they become a 
 
 from __future__ import annotations
 
-import re
-
 from provenv.errors import InputError
 
 __all__ = ["check_script_name", "launcher", "rewritten", "shebang", "windows_launcher"]
 
-_NAME = re.compile(r"[\w+][\w.+ -]*")
-_RESERVED = re.compile(
-    r"(?:pythonw?[0-9.]*t?|activate|deactivate|activate_this\.py|activate\.(?:csh|fish|ps1|bat|nu|xsh))(?:\.exe)?",
-    re.IGNORECASE,
-)
+_RESERVED = {
+    "activate",
+    "activate.bat",
+    "activate.csh",
+    "activate.fish",
+    "activate.nu",
+    "activate.ps1",
+    "activate.xsh",
+    "activate_this.py",
+    "deactivate",
+    "deactivate.bat",
+}
+"""Programs of the environment itself, beside its interpreters."""
 _LONGEST_SHEBANG = 127
 """Linux cuts the first line after 127 bytes before 5.1 and after 255 since; macOS allows 512."""
 
 
 def check_script_name(name: str, where: str) -> None:
     """InputError unless ``name`` can be a file in ``bin``: no path, and no program of the environment itself."""
-    if not _NAME.fullmatch(name) or name.endswith((" ", ".")):
+    # Checked by hand: importing the regular expressions would cost more than all of an installation's names.
+    are_letters_plain = all(letter.isalnum() or letter in "_.+ -" for letter in name)
+    if not are_letters_plain or not name or name[0] in ". -" or name[-1] in " .":
         raise InputError(where, f"{name!r} cannot be the name of a script")
-    if _RESERVED.fullmatch(name):
+    bare = name.lower().removesuffix(".exe")
+    is_interpreter = bare.startswith("python") and not bare[6:].removeprefix("w").removesuffix("t").strip("0123456789.")
+    if is_interpreter or bare in _RESERVED:
         raise InputError(where, f"a package may not replace the environment's own {name!r}")
 
 
@@ -35,7 +45,7 @@ def shebang(python: str, *, limit: int = _LONGEST_SHEBANG) -> str:
     """
     if " " not in python and "\t" not in python and len(python.encode()) + 2 <= limit:
         return f"#!{python}\n"
-    quoted = re.sub(r'([\\"$`])', r"\\\1", python)
+    quoted = "".join("\\" + letter if letter in '\\"$`' else letter for letter in python)
     return f"#!/bin/sh\n'''exec' \"{quoted}\" \"$0\" \"$@\"\n' '''\n"
 
 
