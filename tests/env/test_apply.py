@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -423,9 +424,7 @@ def test_another_file_system_gets_copies(tmp_path: Path, wheels: Path) -> None:
     memory = Path("/dev/shm")
     if not os.access(memory, os.W_OK) or memory.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("no second file system here")
-    world = World(tmp_path, place=f"../../../../../../../dev/shm/provenv-test-{os.getpid()}/.venv")
-    world.root = memory / f"provenv-test-{os.getpid()}" / ".venv"
-    world = _placed(world)
+    world = World(tmp_path, root=memory / f"provenv-test-{os.getpid()}" / ".venv")
     try:
         world.create()
         world.apply(world.wanted(build_wheel(wheels, "demo", "1.0")))
@@ -435,13 +434,25 @@ def test_another_file_system_gets_copies(tmp_path: Path, wheels: Path) -> None:
         shutil.rmtree(world.root.parent)
 
 
-def _placed(world: World) -> World:
-    from provenv.env.paths import Paths
-
-    world.paths = Paths.from_interpreter(str(world.root), world.interpreter)
-    world.site = world.root / world.paths.purelib
-    world.bin = world.root / world.paths.scripts
-    return world
+@pytest.mark.parametrize("has_thread", [False, True])
+def test_many_files_are_placed_by_several_workers(world: World, wheels: Path, has_thread: bool) -> None:
+    """By forked processes, or by threads when another thread runs; a failure of any worker is told."""
+    files: dict[str, str | bytes] = {f"demo/p{number // 50}/m{number}.txt": "" for number in range(3500)}
+    wanted = world.wanted(build_wheel(wheels, "demo", "1.0", files))
+    is_over = threading.Event()
+    if has_thread:
+        threading.Thread(target=is_over.wait, daemon=True).start()
+    try:
+        (world.site / "demo").mkdir()
+        (world.site / "demo" / "p69").write_text("in the way")
+        with pytest.raises(InstallError, match="in the way"):
+            world.apply(wanted)
+        assert receipt.read(str(world.root)) is None
+        (world.site / "demo" / "p69").unlink()
+        world.apply(wanted, remove=world.scan())
+    finally:
+        is_over.set()
+    assert files.keys() <= world.files()
 
 
 def test_an_unknown_link_mode(world: World, wheels: Path) -> None:

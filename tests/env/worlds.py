@@ -20,11 +20,11 @@ __all__ = ["World"]
 
 
 class World:
-    """Everything below one temporary directory."""
+    """Everything below one temporary directory; ``root`` puts the environment elsewhere."""
 
-    def __init__(self, directory: Path, place: str = ".venv") -> None:
+    def __init__(self, directory: Path, place: str = ".venv", *, root: Path | None = None) -> None:
         self.store = Store(directory / "store", workers=2)
-        self.root = directory / place
+        self.root = root or directory / place
         self.interpreter = this_interpreter()
         self.paths = Paths.from_interpreter(str(self.root), self.interpreter)
         self.site = self.root / self.paths.purelib
