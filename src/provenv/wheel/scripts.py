@@ -100,6 +100,7 @@ def _body(module: str, attribute: str) -> str:
         "import sys\n"
         f"from {module} import {first}\n"
         'if __name__ == "__main__":\n'
-        '    sys.argv[0] = sys.argv[0].removesuffix(".exe")\n'
+        '    if sys.argv[0].endswith(".exe"):\n'
+        "        sys.argv[0] = sys.argv[0][:-4]\n"
         f"    sys.exit({attribute}())\n"
     )
