@@ -47,15 +47,18 @@ def measure(job: Job, variables: dict[str, str], directory: Path, limit: float) 
     for command in job.commands:
         with log.open("ab") as output:
             began = time.perf_counter()
-            process = subprocess.Popen(
-                command,
-                cwd=directory,
-                env={**variables, **job.variables},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+            try:
+                process = subprocess.Popen(
+                    command,
+                    cwd=directory,
+                    env={**variables, **job.variables},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                return seconds, peak, str(error)
             status, usage, is_late = _wait(process.pid, began + limit)
             seconds += time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)

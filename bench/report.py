@@ -29,7 +29,8 @@ _METHOD = """
   `install-cold`: a lock, no caches, no environment. `install-warm`: a lock, caches, no environment. `sync-noop`,
   `run-noop`: all is as it should be. `first-import`: `install-warm`, then import what the set is for. Where caches
   are warm, provenv and uv are told `--offline`.
-- What tools read is in the page cache. Peak memory is that of the largest process.
+- `resolve-warm` and the no-ops are done once before they are measured. What tools read is in the page cache. Peak
+  memory is that of the largest process.
 - A lock is made for all platforms by uv, Poetry and PDM, and for this machine by provenv, pip-tools and `uv pip`:
   for the work of resolving, compare provenv with `uv pip`; for the time a person waits, with uv.
 """
@@ -57,7 +58,7 @@ def report(samples: Iterable[Sample], facts: Mapping[str, str], versions: Mappin
         rows[sample.set, sample.case][sample.tool].append(sample)
     parts = ["# Benchmarks", "", "Figures of one machine, on one day: read the ratios.", ""]
     parts += [f"- {name}: {value}" for name, value in facts.items()]
-    parts += [f"- {name}: {value}; a lock is for {TOOLS[name].scope}" for name, value in versions.items()]
+    parts += [f"- {name}: {versions[name]}; a lock is for {TOOLS[name].scope}" for name in TOOLS if name in versions]
     for requirements in dict.fromkeys(key[0] for key in rows):
         parts += ["", f"## {requirements}", "", f"What is installed: `bench/sets/{requirements}.in`.", ""]
         parts += ["| case | tool | seconds | to uv | to uv pip | peak MiB | rounds |", "|---|---|---|---|---|---|---|"]

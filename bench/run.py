@@ -28,6 +28,8 @@ from tools import CASES, TOOLS, Bench, Place, Requirements, Tool, write_project
 HERE = Path(__file__).resolve().parent
 COLD = ("resolve-cold", "install-cold")
 NOOP = ("lock-noop", "sync-noop", "run-noop")
+STEADY = ("resolve-warm", *NOOP)
+"""Done once before the first round: what counts is how long it takes every time."""
 
 
 class Course:
@@ -61,7 +63,7 @@ class Course:
         self.counted += 1
         project = self.home / f"project-{self.counted}"
         project.mkdir(parents=True)
-        write_project(project, self.requirements)
+        write_project(project, self.requirements, self.bench.index)
         if has_lock:
             for name in self.tool.lock_files:
                 shutil.copy2(self.prepared.project / name, project / name)
@@ -100,7 +102,7 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     tools_home = HERE / ".work" / "tools"
     tools_home.mkdir(parents=True, exist_ok=True)
-    bench = Bench(python=os.path.realpath(words.python), tools=tools_home)
+    bench = Bench(python=os.path.realpath(words.python), tools=tools_home, index=words.index)
     tools = [TOOLS[name] for name in words.tools]
     for tool in tools:
         tool.prepare(bench)
@@ -143,6 +145,9 @@ def run_set(
         else:
             courses.append(course)
     for case in words.cases:
+        if case in STEADY:
+            for course in courses:
+                course.sample(case, -1)
         for number in range(words.rounds):
             turn = number % len(courses) if courses else 0
             for course in courses[turn:] + courses[:turn]:
@@ -182,6 +187,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", help="where results are kept and added to (bench/.work/results.json)")
     parser.add_argument("--report", default=HERE.parent / "docs/benchmarks.md", help="the page (docs/benchmarks.md)")
     parser.add_argument("--python", default=getattr(sys, "_base_executable", sys.executable), help="not a shim")
+    parser.add_argument(
+        "--index", help="URL of a simple index for all tools, for where a tool's default does not serve"
+    )
     parser.add_argument("--timeout", type=float, default=900.0, help="seconds after which one command fails (900)")
     parser.add_argument("--keep", action="store_true", help="keep everything that was made")
     return parser.parse_args()

@@ -53,6 +53,8 @@ class Bench:
     """The interpreter itself, not a shim: a shim of pyenv costs uv 100 ms."""
     tools: Path
     """One virtual environment for each tool."""
+    index: str | None = None
+    """A simple index for all tools, instead of each one's default."""
 
     def program(self, tool: str, name: str) -> str:
         return str(self.tools / tool / "bin" / name)
@@ -79,6 +81,8 @@ class Job:
 
 Commands = list[list[str]]
 
+_INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "PROVENV_DEFAULT_INDEX", "PIP_INDEX_URL", "PDM_PYPI_URL")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
@@ -101,7 +105,7 @@ class Tool:
         """Install the tool, unless it is there. Our own checkout is always installed anew."""
         home = bench.tools / self.name.replace(" ", "-")
         if not (home / "bin").exists():
-            subprocess.run([bench.python, "-m", "venv", home], check=True)
+            subprocess.run([bench.python, "-m", "venv", str(home)], check=True)
         if self.packages == (".",) or not (home / "ready").exists():
             root = str(Path(__file__).parents[1])
             wanted = [root if package == "." else package for package in self.packages]
@@ -112,9 +116,9 @@ class Tool:
     def version(self, bench: Bench) -> str:
         """``pip 26.1, pip-tools 7.6``, as pip tells."""
         python = bench.tools / self.name.replace(" ", "-") / "bin/python"
-        command = [python, "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
+        command = [str(python), "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
         listed = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        wanted = [self.name if package == "." else package for package in self.packages]
+        wanted = [self.name if package == "." else package.partition("[")[0] for package in self.packages]
         return ", ".join(f"{row['name']} {row['version']}" for row in listed if row["name"] in wanted)
 
     def job(self, case: str, bench: Bench, place: Place, requirements: Requirements) -> Job | None:
@@ -130,15 +134,20 @@ class Tool:
             commands = self.install(bench, place)
             if case == "first-import":
                 commands = [*commands, [place.python, "-c", requirements.program]]
-        return Job(tuple(tuple(command) for command in commands), self.variables(bench, place))
+        variables = self.variables(bench, place)
+        if bench.index is not None:
+            variables |= dict.fromkeys(_INDEX_VARIABLES, bench.index)
+        return Job(tuple(tuple(command) for command in commands), variables)
 
 
-def write_project(project: Path, requirements: Requirements) -> None:
+def write_project(project: Path, requirements: Requirements, index: str | None) -> None:
     """The same requirements in each tool's own form. The range of Python is what Poetry needs to find a solution."""
     listed = "".join(f'    "{line}",\n' for line in requirements.lines)
     (project / "pyproject.toml").write_text(
         f'[project]\nname = "bench"\nversion = "0"\nrequires-python = ">=3.11,<3.15"\ndependencies = [\n{listed}]\n\n'
         "[tool.poetry]\npackage-mode = false\n\n[tool.pdm]\ndistribution = false\n"
+        # Poetry has no variable for it.
+        + (f'\n[[tool.poetry.source]]\nname = "bench"\nurl = "{index}"\n' if index else "")
     )
     (project / "requirements.in").write_text("\n".join(requirements.lines) + "\n")
 
@@ -208,6 +217,19 @@ def _pdm(bench: Bench, place: Place, *words: str) -> list[str]:
     return [bench.program("pdm", "pdm"), words[0], "--project", str(place.project), *words[1:]]
 
 
+def _pdm_resolve(bench: Bench, place: Place) -> Commands:
+    # Only here: told so while installing, PDM would install into that interpreter.
+    return [["/usr/bin/env", f"PDM_PYTHON={bench.python}", *_pdm(bench, place, "lock", "--quiet")]]
+
+
+def _pdm_install(bench: Bench, place: Place) -> Commands:
+    sync = _pdm(bench, place, "sync", "--quiet", "--clean")
+    if Path(place.python).exists():
+        return [sync]
+    project = ["--project", str(place.project)]
+    return [[bench.program("pdm", "pdm"), "venv", *project, "create", "--with", "venv", bench.python], sync]
+
+
 TOOLS = {
     tool.name: tool
     for tool in (
@@ -252,16 +274,15 @@ TOOLS = {
         ),
         Tool(
             name="pdm",
-            packages=("pdm",),
+            packages=("pdm[locked]",),
             lock_files=("pdm.lock",),
             scope="all platforms and Pythons",
-            resolve=lambda bench, place: [_pdm(bench, place, "lock", "--quiet")],
-            install=lambda bench, place: [_pdm(bench, place, "sync", "--quiet", "--clean")],
+            resolve=_pdm_resolve,
+            install=_pdm_install,
             run=lambda bench, place: [_pdm(bench, place, "run", "python", "-c", "pass")],
             variables=lambda bench, place: {
                 "PDM_CACHE_DIR": str(place.cache),
                 "PDM_CHECK_UPDATE": "0",
-                "PDM_PYTHON": bench.python if not Path(place.python).exists() else place.python,
                 "PDM_VENV_IN_PROJECT": "1",
             },
         ),
