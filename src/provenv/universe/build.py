@@ -35,19 +35,24 @@ def view_of(page: Page, name: str, ranks: Mapping[str, int], python: str) -> tup
     usable: dict[str, list[tuple[int, int]]] = {}
     reasons: dict[str, str] = {}
     yanked: dict[str, bool] = {}
+    no_wheel = f"no wheel for {_short(ranks)}"
     for number, filename in enumerate(page.filenames):
-        split = split_filename(filename, name)
-        if split is None:
+        if not filename.endswith(".whl"):
+            version = _source_version(filename, name)
+            if version:
+                reasons.setdefault(version, "only a source archive, and sources are not built yet")
             continue
-        version, tags = split
-        if tags is None:
-            reasons.setdefault(version, "only a source archive, and sources are not built yet")
+        # name-version(-build)-python-abi-platform: a light reading, for thousands of names; what is chosen is checked.
+        parts = filename.split("-", 2)
+        if len(parts) < 3:
             continue
-        if tags not in tag_memory:
-            tag_memory[tags] = _rank(tags, ranks)
-        rank = tag_memory[tags]
+        _, version, tags = parts
+        if tags in tag_memory:
+            rank = tag_memory[tags]
+        else:
+            rank = tag_memory[tags] = _rank(tags, ranks)
         if rank is None:
-            reasons[version] = f"no wheel for {_short(ranks)}"
+            reasons[version] = no_wheel
             continue
         needs = page.requires_python(number)
         if needs is not None and not _admits(needs, python, python_memory):
@@ -84,28 +89,23 @@ def _assembled(
     return view, Candidates(files, [version for version, _ in parsed])
 
 
-def split_filename(filename: str, name: str) -> tuple[str, str | None] | None:
-    """``(version, tags)`` of a wheel, ``(version, None)`` of a source archive, None of anything else.
+def _source_version(filename: str, name: str) -> str | None:
+    """The version in the file name of a source archive; None for any other file.
 
-    A light reading of the file name conventions: the name part is not checked here, but with the chosen file.
+    An old archive's name may hold dashes, as its project does: count them from the project's name.
     """
-    if filename.endswith(".whl"):
-        parts = filename[:-4].split("-")
-        if len(parts) == 5:
-            return parts[1], "-".join(parts[2:])
-        return (parts[1], "-".join(parts[3:])) if len(parts) == 6 else None
     for ending in (".tar.gz", ".zip"):
         if filename.endswith(ending):
-            stem = filename[: -len(ending)]
-            # An old archive's name may hold dashes, as its project does: count them from the project's name.
-            version = stem[len(name) + 1 :]
-            return (version, None) if version else None
+            return filename[len(name) + 1 : -len(ending)]
     return None
 
 
 def _rank(tags: str, ranks: Mapping[str, int]) -> int | None:
-    """The best place among the tags that a compressed tag set stands for (PEP 425)."""
-    pythons, abis, platforms = tags.split("-")
+    """The best place among the tags that the end of a wheel's file name stands for (PEP 425); None if it has none."""
+    parts = tags.removesuffix(".whl").split("-")[-3:]
+    if len(parts) != 3:
+        return None
+    pythons, abis, platforms = parts
     found = None
     for python in pythons.split("."):
         for abi in abis.split("."):
