@@ -15,7 +15,9 @@ from tomlkit.items import Array, Table
 from provenv.errors import InputError, UsageError
 from provenv.flows import files
 from provenv.flows.lock import Locked, lock
+from provenv.flows.parse_aim import read_project
 from provenv.flows.world import World
+from provenv.model.project import Project
 
 __all__ = ["Place", "add", "remove"]
 
@@ -82,7 +84,11 @@ def remove(world: World, names: Sequence[str], place: Place, *, is_frozen: bool 
     for name in names:
         found = [number for number, text in enumerate(array) if _name(str(text)) == canonicalize_name(name)]
         if not found:
-            raise InputError(f"{world.project_file}: {'.'.join(place.path())}", f"`{name}` is not there")
+            raise InputError(
+                f"{world.project_file}: {'.'.join(place.path())}",
+                f"`{name}` is not there",
+                hint=_elsewhere(read_project(before, world.project_file), canonicalize_name(name)),
+            )
         for number in reversed(found):
             del array[number]
     files.replace(world.project_file, _bytes(document))
@@ -95,6 +101,17 @@ def remove(world: World, names: Sequence[str], place: Place, *, is_frozen: bool 
         files.replace(world.project_file, before)
         _put_back(world.lock_file, lock_before)
         raise
+
+
+def _elsewhere(project: Project, name: str) -> str:
+    """Where a package is that was not found where it was looked for."""
+    places = {"without --dev, --group and --optional": project.dependencies}
+    places |= {f"with --optional {extra}": lines for extra, lines in project.extras.items()}
+    places |= {"with --dev" if group == "dev" else f"with --group {group}": it for group, it in project.groups.items()}
+    found = [words for words, lines in places.items() if any(_name(line.text) == name for line in lines)]
+    if found:
+        return f"it is somewhere else: `provenv remove {name}` {' or '.join(found)} takes it out"
+    return "only what the project itself names can be removed; `provenv tree` shows who needs a package"
 
 
 def _put_back(path: str, data: bytes | None) -> None:

@@ -23,7 +23,7 @@ def to_toml(document: Mapping[str, Any]) -> bytes:
 def _table(table: Mapping[str, Any], path: str, lines: list[str]) -> None:
     nested = []
     for key, value in table.items():
-        if isinstance(value, dict) or (key in ("packages", "targets") and isinstance(value, list)):
+        if isinstance(value, dict) or (key in ("packages", "targets") and isinstance(value, list) and value):
             nested.append((key, value))
         else:
             lines.append(f"{_key(key)} = {_value(value)}\n")
