@@ -28,7 +28,7 @@ _METHOD = """
 - `resolve-cold`: no caches. `resolve-warm`: caches, no lock. `lock-noop`: caches and a lock that fits.
   `install-cold`: a lock, no caches, no environment. `install-warm`: a lock, caches, no environment. `sync-noop`,
   `run-noop`: all is as it should be. `first-import`: `install-warm`, then import what the set is for. Where caches
-  are warm, provenv and uv are told `--offline`.
+  are warm, provenv and uv are told to be offline.
 - `resolve-warm` and the no-ops are done once before they are measured. What tools read is in the page cache. Peak
   memory is that of the largest process.
 - A lock is made for all platforms by uv, Poetry and PDM, and for this machine by provenv, pip-tools and `uv pip`:

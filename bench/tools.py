@@ -81,6 +81,7 @@ class Job:
 
 Commands = list[list[str]]
 
+_UV_ALONE = {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_CONFIG": "1"}
 _INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "PROVENV_DEFAULT_INDEX", "PIP_INDEX_URL", "PDM_PYPI_URL")
 
 
@@ -153,22 +154,22 @@ def write_project(project: Path, requirements: Requirements, index: str | None) 
 
 
 def _like_uv(tool: str, lock_file: str, scope: str, packages: tuple[str, ...]) -> Tool:
-    def common(bench: Bench, place: Place) -> list[str]:
-        words = ["--project", str(place.project), "--cache-dir", str(place.cache), "--python", bench.python]
-        return [*words, "--offline"] if place.is_offline else words
+    """Commands are typed in the project, as a person does; the rest is told by variables."""
+    prefix = tool.upper()
 
-    def command(bench: Bench, place: Place, *words: str) -> list[str]:
-        return [bench.program(tool, tool), words[0], *common(bench, place), *words[1:]]
+    def variables(bench: Bench, place: Place) -> dict[str, str]:
+        told = {f"{prefix}_CACHE_DIR": str(place.cache), f"{prefix}_PYTHON": bench.python, **_UV_ALONE}
+        return {**told, f"{prefix}_OFFLINE": "1"} if place.is_offline else told
 
     return Tool(
         name=tool,
         packages=packages,
         lock_files=(lock_file,),
         scope=scope,
-        resolve=lambda bench, place: [command(bench, place, "lock")],
-        install=lambda bench, place: [command(bench, place, "sync")],
-        run=lambda bench, place: [command(bench, place, "run", "python", "-c", "pass")],
-        variables=lambda bench, place: {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_CONFIG": "1"},
+        resolve=lambda bench, place: [[bench.program(tool, tool), "lock"]],
+        install=lambda bench, place: [[bench.program(tool, tool), "sync"]],
+        run=lambda bench, place: [[bench.program(tool, tool), "run", "python", "-c", "pass"]],
+        variables=variables,
         has_offline=True,
     )
 
@@ -242,7 +243,7 @@ TOOLS = {
             scope="this machine",
             resolve=_uv_pip_resolve,
             install=_uv_pip_install,
-            variables=lambda bench, place: {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_CONFIG": "1"},
+            variables=lambda bench, place: dict(_UV_ALONE),
             has_offline=True,
         ),
         Tool(
