@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from typing import Any
 
 import pytest
 
@@ -93,10 +94,10 @@ def test_add_and_remove_know_groups_and_extras(house: House, words: tuple[str, .
     house.wheel("beta", "1.5")
     house.project()
     house.do("add", *words, "beta")
-    table = tomllib.loads(house.project_file.read_text())
+    found: Any = tomllib.loads(house.project_file.read_text())
     for key in keys:
-        table = table[key]
-    assert table == ["beta>=1.5"]
+        found = found[key]
+    assert found == ["beta>=1.5"]
     house.do("remove", *words, "beta")
     assert "beta" not in house.project_file.read_text()
 

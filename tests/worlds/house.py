@@ -200,11 +200,11 @@ def install_launcher(root: Path) -> Path:
 
 def snapshot(root: Path) -> dict[str, tuple[int, int, int]]:
     """Inode, time of change and size of everything below a directory."""
-    return {
-        str(path.relative_to(root)): (status.st_ino, status.st_mtime_ns, status.st_size)
-        for path in _everything(root)
-        if (status := path.lstat())
-    }
+    found = {}
+    for path in _everything(root):
+        status = path.lstat()
+        found[str(path.relative_to(root))] = (status.st_ino, status.st_mtime_ns, status.st_size)
+    return found
 
 
 def _everything(root: Path) -> Iterator[Path]:

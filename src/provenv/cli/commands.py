@@ -39,7 +39,7 @@ def lock(words: Words, world: World, variables: Mapping[str, str]) -> int:
     locked = flow(
         world,
         upgrade=words.upgrade,
-        upgrade_packages=tuple(words.upgrade_package),
+        upgrade_packages=_normalised(words.upgrade_package),
         is_locked=words.check,
         is_dry=words.dry_run,
     )
@@ -166,6 +166,14 @@ def _is_quiet(words: Words) -> bool:
     return bool(getattr(words, "quiet", False))
 
 
+def _normalised(names: Sequence[str]) -> tuple[str, ...]:
+    if not names:
+        return ()
+    from packaging.utils import canonicalize_name
+
+    return tuple(canonicalize_name(name) for name in names)
+
+
 def _say(words: Words, text: str) -> None:
     if text and not _is_quiet(words):
         sys.stderr.write(text + "\n")
@@ -201,7 +209,7 @@ def _upgrade_first(words: Words, world: World) -> None:
         flow(
             world,
             upgrade=words.upgrade,
-            upgrade_packages=tuple(words.upgrade_package),
+            upgrade_packages=_normalised(words.upgrade_package),
             is_dry=words.dry_run or words.check,
         )
 

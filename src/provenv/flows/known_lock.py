@@ -14,16 +14,31 @@ if TYPE_CHECKING:
     from provenv.flows.world import World
 
 
+_FORMAT = 2
+"""Of what is remembered."""
+
+
 class KnownLock:
     """The pins of a lock and what it was made from."""
 
-    __slots__ = ("inputs", "versions")
+    __slots__ = ("extras", "groups", "inputs", "markers", "versions")
 
-    def __init__(self, versions: dict[str, tuple[str, ...]], inputs: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        versions: dict[str, tuple[str, ...]],
+        inputs: dict[str, Any],
+        markers: dict[str, list[tuple[str, str]]],
+        extras: list[str],
+        groups: list[str],
+    ) -> None:
         self.versions = versions
         """Package -> its versions, ascending by their place in the lock."""
         self.inputs = inputs
         """``[tool.provenv]``; empty when another tool made the lock."""
+        self.markers = markers
+        """Version and marker of each entry, for packages that have several."""
+        self.extras = frozenset(extras)
+        self.groups = frozenset(groups)
 
     def difference(self, inputs: Mapping[str, Any], form: int) -> str | None:
         """What makes the lock stale for a project with these inputs, in words; None when nothing does."""
@@ -57,15 +72,22 @@ def _change(old: object, new: object) -> str:
 
 def known_lock(world: World, data: bytes) -> KnownLock:
     """Understand the bytes of a lock. Raises InputError when they are no valid lock."""
-    key = digest(data)
+    key = digest(_FORMAT, data)
     known = recall(world.cache, "locks", key)
     if known is None:
         from provenv.lockfile.read import parse
 
         document = parse(data, world.lock_file)
-        versions: dict[str, tuple[str, ...]] = {}
+        entries: dict[str, list[tuple[str, str]]] = {}
         for package in document["packages"]:
-            versions[package["name"]] = (*versions.get(package["name"], ()), str(package.get("version", "")))
-        known = (versions, document.get("tool", {}).get("provenv", {}))
+            entry = str(package.get("version", "")), str(package.get("marker", ""))
+            entries.setdefault(package["name"], []).append(entry)
+        known = (
+            {name: tuple(version for version, _ in found) for name, found in entries.items()},
+            document.get("tool", {}).get("provenv", {}),
+            {name: found for name, found in entries.items() if len(found) > 1},
+            document.get("extras", []),
+            document.get("dependency-groups", []),
+        )
         remember(world.cache, "locks", key, known)
     return KnownLock(*known)

@@ -8,6 +8,7 @@ from provenv.errors import NoSolution, StaleLock
 from provenv.flows import files
 from provenv.flows.aim import aim
 from provenv.flows.known_lock import KnownLock, known_lock
+from provenv.flows.pins import pins_of
 from provenv.lockfile.merge import Chosen, Solved, merge
 from provenv.lockfile.write import to_toml
 from provenv.solve.proof import Unsolvable
@@ -91,17 +92,20 @@ def _lock_anew(
     upgrade_packages: tuple[str, ...],
     is_dry: bool,
 ) -> Locked:
-    pins: dict[str, str] = {}
-    if known is not None and not upgrade:
-        pins = {name: versions[-1] for name, versions in known.versions.items() if name not in upgrade_packages}
     world.events.started("resolve")
     solved, warnings = [], []
+    earlier: dict[str, str] = {}
+    names = [target["name"] for target in aimed["targets"]]
     for target in aimed["targets"]:
+        pins = dict(earlier)
+        if known is not None and not upgrade:
+            old_pins = pins_of(known, target["environment"], target["name"], other_targets=names)
+            pins |= {name: version for name, version in old_pins.items() if name not in upgrade_packages}
         packages, notes = solve_target(world, aimed, target, pins)
         solved.append(Solved(target["name"], target["environment"], packages))
         warnings += notes
         for name, chosen in packages.items():
-            pins.setdefault(name, chosen.version)
+            earlier.setdefault(name, chosen.version)
     world.events.finished("resolve")
     tables, environments, grouped = merge(solved)
     fresh = to_toml(_document(aimed, tables, environments, grouped))
@@ -173,8 +177,15 @@ def solve_target(
             frozenset(sections[name]),
             target["urls"].get(name),
         )
+        if view.yanked >> candidate & 1:
+            answers.warnings.append(_yanked(answers, view, candidate))
     answers.save()
     return packages, answers.warnings
+
+
+def _yanked(answers: Answers, view: View, candidate: int) -> str:
+    why = answers.supply.why_yanked(view, candidate)
+    return f"{view.name} {view.versions[candidate - 1]} was yanked by its authors{f': {why}' if why else ''}"
 
 
 def _files(world: World, answers: Answers, view: View, candidate: int) -> tuple[FileRow, ...]:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
         def mask(self, view: View, specifier: str) -> int:
             """Which candidates a specifier admits."""
 
+        def why_yanked(self, view: View, candidate: int) -> str:
+            """The reason that the authors gave for yanking a candidate, perhaps none."""
+
 else:
     Supply = object
 

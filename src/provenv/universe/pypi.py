@@ -99,6 +99,11 @@ class IndexSupply:
         files = self._of(view).files[candidate]
         return [self._pages[view.name].artifact(number) for number in files]
 
+    def why_yanked(self, view: View, candidate: int) -> str:
+        """The reason that the authors gave for yanking a candidate, perhaps none."""
+        files = self._of(view).files[candidate]
+        return next(filter(None, (self._pages[view.name].yanked(number) for number in files)), "")
+
     def _of(self, view: View) -> Candidates:
         """The files behind a view; a view that came from its file needs its page again, which the cache has."""
         if view.name not in self._candidates:
