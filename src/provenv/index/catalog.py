@@ -14,7 +14,7 @@ from provenv.events import Events
 from provenv.index.cache import IndexCache, digest_of
 from provenv.index.chain import Chain, Steps
 from provenv.index.fetch_metadata import MetadataSource
-from provenv.index.fetch_page import Found, PageSource
+from provenv.index.fetch_page import DamagedPage, Found, PageSource
 from provenv.index.local import files_of, path_of_url
 from provenv.index.location import Location
 from provenv.index.page import Fields, Listing, Page, normalised
@@ -100,15 +100,16 @@ class Catalog:
 
     def _combined(self, name: str, found: Found | None, flat: list[tuple[str, Fields]]) -> Page | None:
         if not flat:
-            return None if found is None else _page(name, found)
+            return None if found is None else self._page(name, found)
         flat_digest = digest_of(repr(flat).encode())
         if found is None:
+            # Nothing vouches for how long a directory stays as it is.
             url = self._flat_locations[0].url
             return Page(name, lambda: Listing.of(flat), digest=flat_digest, expires=0.0, index_url=url)
         both = found
 
         def read() -> Listing:
-            listing = both.listing()
+            listing = self._listing(name, both)
             count = len(listing.filenames)
             combined = Listing(
                 [*listing.filenames, *(filename for filename, _ in flat)],
@@ -121,6 +122,29 @@ class Catalog:
 
         digest = digest_of(f"{found.head.digest} {flat_digest}".encode())
         return Page(name, read, digest=digest, expires=found.head.expires, index_url=found.location.url)
+
+    def _page(self, name: str, found: Found) -> Page:
+        return Page(
+            name,
+            lambda: self._listing(name, found),
+            digest=found.head.digest,
+            expires=found.head.expires,
+            index_url=found.location.url,
+        )
+
+    def _listing(self, name: str, found: Found) -> Listing:
+        """What a page says; one that the cache lost is fetched again."""
+        try:
+            return found.listing()
+        except DamagedPage:
+            again = Chain(self._page_source.fetch(found.location, name), self._submit).result()
+        if again is not None:
+            again.check()
+        if again is None or again.head.digest != found.head.digest:
+            raise Unavailable(
+                f"{name}: its cached page was damaged, and the index has another one now", hint="run the command again"
+            )
+        return again.listing()
 
     def _begin_flat(self) -> None:
         if self._flat_chains is None:
@@ -136,7 +160,7 @@ class Catalog:
                 found = chain.result()
                 if found is not None:
                     found.check()
-                    for project, project_files in files_of(found.listing()).items():
+                    for project, project_files in files_of(self._listing("", found)).items():
                         files.setdefault(project, []).extend(project_files)
             self._flat_files = files
         return self._flat_files.get(name, [])
@@ -234,7 +258,3 @@ class Catalog:
         if self._client is None:
             self._client = self._make_client()
         return self._client.submit(request)
-
-
-def _page(name: str, found: Found) -> Page:
-    return Page(name, found.listing, digest=found.head.digest, expires=found.head.expires, index_url=found.location.url)

@@ -22,17 +22,21 @@ from provenv.net.policy import freshness_of
 from provenv.net.request import Request, Response
 from provenv.net.secrets import origin_of, redact
 
-__all__ = ["Found", "PageSource"]
+__all__ = ["DamagedPage", "Found", "PageSource"]
 
 _ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 _LARGEST_PAGE = 256 << 20
 _UNKNOWN = (404, 410)
 
 
+class DamagedPage(Exception):
+    """The body of a cached page is not what it was."""
+
+
 class Found:
     """A page that was found; its body is parsed when it must be: at once when it is new, lazily when it was cached."""
 
-    __slots__ = ("_body", "_cache", "_is_storable", "_listing", "_name", "_where", "head", "location")
+    __slots__ = ("_body", "_cache", "_is_storable", "_listing", "_name", "head", "location")
 
     def __init__(
         self,
@@ -51,7 +55,6 @@ class Found:
         self._body = body
         self._is_storable = is_storable
         self._listing: Listing | None = None
-        self._where = f"{name} on {location.name}" if name else location.name
 
     @classmethod
     def of_listing(cls, location: Location, name: str, listing: Listing, digest: str, cache: IndexCache) -> Found:
@@ -72,13 +75,13 @@ class Found:
             self._body = None
 
     def listing(self) -> Listing:
-        """What the page says. Raises Unavailable when it is not an index page."""
+        """What the page says. Raises Unavailable when it is not an index page, DamagedPage when the cache lost it."""
         if self._listing is None:
             body = self._body
             if body is None:
                 body = self._cache.body(self.location.url, self._name, self.head)
             if body is None:
-                raise Unavailable(f"{self._where}: the cached page is damaged", hint="run the command with --refresh")
+                raise DamagedPage
             parse = parse_json if "json" in self.head.content_type.lower() else parse_html
             try:
                 self._listing = parse(body, self.head.url)
@@ -132,6 +135,10 @@ class PageSource:
                 "and the network is not used",
                 hint="run the command once without --offline",
             )
+        return (yield from self.fetch(location, name, cached))
+
+    def fetch(self, location: Location, name: str, cached: CachedPage | None = None) -> Steps[Found | None]:
+        """Ask the index for a page; what is cached is only confirmed."""
         url = f"{location.url}{name}/" if name else location.url
         response = yield Request(url, headers=_request_headers(cached), limit=_LARGEST_PAGE)
         return self._answered(location, name, cached, response)

@@ -21,7 +21,7 @@ __all__ = ["parse_fast", "parse_html", "parse_strictly"]
 _ANCHOR = re.compile(r'<a href="([^"]+)"([^<>]*)>[^<]*</a>')
 _ATTRIBUTES = re.compile(r'(?: [a-z][a-z-]*="[^"<>]*")* ?')
 # Characters that a parser or `urljoin` may treat in a way of its own.
-_UNUSUAL_IN_LINKS = "<>&?;@\\ \t\r\n\f"
+_UNUSUAL_IN_LINKS = "<>&?;@[]\\ \t\r\n\f"
 _ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
 _HEAD_TAG = re.compile(
     r'<(?:!doctype html|/?(?:html|head|meta|title|body|h1|h2|p|br|hr|ul|li|link)(?: [a-z:-]+="[^"<>]*")* ?/?)>', re.I
@@ -69,7 +69,14 @@ def parse_fast(text: str, base_url: str) -> Listing | None:
         filenames = [unquote(filename) for filename in filenames]
         joined = "".join(filenames)
     # Checked for the whole page at once; what stands out is left to the strict parser, which knows the reasons.
-    if "/" in joined or not joined.isprintable() or "" in filenames or ".." in filenames or "." in filenames:
+    if (
+        "/" in joined
+        or "\\" in joined
+        or not joined.isprintable()
+        or "" in filenames
+        or ".." in filenames
+        or "." in filenames
+    ):
         return None
     if not any(map(is_archive_name, filenames)) and not _has_signature(head):
         return None
@@ -111,7 +118,7 @@ def _is_plain(text: str) -> bool:
 
 def _are_plain_links(links: list[str]) -> bool:
     joined = "".join(links)
-    if any(char in joined for char in _UNUSUAL_IN_LINKS):
+    if not joined.isascii() or any(char in joined for char in _UNUSUAL_IN_LINKS):
         return False
     return all(link.startswith(("https://", "http://")) or ":" not in link for link in links)
 
@@ -192,7 +199,7 @@ def _entry(href: str, attributes: dict[str, str], base_url: str) -> tuple[str, F
 
 def _problem(href: str, filename: str, base_url: str) -> str:
     try:
-        problem = filename_problem(filename) or url_problem(urljoin(base_url, href), base_url)
+        problem = url_problem(urljoin(base_url, href), base_url) or filename_problem(filename)
     except ValueError as error:
         return f"the link cannot be read: {error}"
     if problem is None and not filename.isprintable():

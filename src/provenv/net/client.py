@@ -85,10 +85,10 @@ class Client:
     def close(self) -> None:
         """Give up everything that is under way, and end the thread."""
         self._is_closing = True
-        if self._thread is not None:
+        thread = self._thread
+        if thread is not None:
             self._wake()
-            self._thread.join()
-            self._thread = None
+            thread.join()
 
     # -- the thread ---------------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ class Transfer:
         """Prepare a clean handle for the next attempt."""
         self._begin_attempt()
         settings = self._settings
-        curl.setopt(pycurl.URL, self._url)
+        curl.setopt(pycurl.URL, self._url.encode())
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.PIPEWAIT, 1)
@@ -84,8 +84,8 @@ class Transfer:
         credentials = self._credentials()
         if credentials is not None:
             curl.setopt(pycurl.HTTPAUTH, pycurl.HTTPAUTH_BASIC)
-            curl.setopt(pycurl.USERNAME, credentials[0])
-            curl.setopt(pycurl.PASSWORD, credentials[1])
+            curl.setopt(pycurl.USERNAME, credentials[0].encode())
+            curl.setopt(pycurl.PASSWORD, credentials[1].encode())
 
     def _header_lines(self) -> list[str]:
         lines = [f"{name}: {value}" for name, value in self.request.headers.items()]
