@@ -63,13 +63,14 @@ def _named(names: tuple[str, ...], has_all: bool, known: Collection[str], kind: 
     wanted = {str(canonicalize_name(name)) for name in names}
     for name in sorted(wanted - set(known)):
         close = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean `{close[0]}`?" if close else f"the lock has {', '.join(sorted(known)) or 'none'}"
+        hint = f"did you mean `{close[0]}`?" if close else f"the lock has {', '.join(sorted(set(known))) or 'none'}"
         raise UsageError(f"there is no {kind} named `{name}`", hint=hint)
     return wanted
 
 
 def _groups(choice: Choice, document: Mapping[str, Any]) -> set[str]:
-    known = document.get("dependency-groups", [])
+    # `--dev` and `--no-dev` may always be said, as in uv: a script that gives them need not know the project.
+    known = [*document.get("dependency-groups", []), "dev"]
     wanted = _named(choice.groups, choice.all_groups, known, "group")
     if choice.has_defaults:
         wanted |= set(document.get("default-groups", []))

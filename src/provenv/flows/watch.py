@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from provenv.env import receipt as receipts
 
 __all__ = ["watched"]
@@ -19,7 +17,7 @@ def watched(root: str) -> list[str]:
     receipt = receipts.read(root)
     if receipt is None:
         return found
-    directories = {f"{root}/{path}" for path, _ in receipt.stamps}
+    directories = {path for path, _ in receipt.stamps}
     for files in receipt.all_files().values():
-        directories.update(f"{root}/{os.path.dirname(path)}" for path, _, _, _ in files)
-    return found + sorted(path for path in directories if not path.endswith("/__pycache__"))
+        directories.update({path.rpartition("/")[0] for path, _, _, _ in files})
+    return found + sorted(f"{root}/{path}" for path in directories if not path.endswith("/__pycache__"))
