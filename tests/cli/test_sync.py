@@ -77,12 +77,9 @@ def test_what_another_tool_installed_goes_too(house: House) -> None:
     house.project("alpha")
     house.do("sync")
     python = str(house.environment / "bin/python")
-    subprocess.run(
-        [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-index", "--no-deps"]
-        + [str(house.server.directory / "stranger-1.0-py3-none-any.whl")],
-        check=True,
-        capture_output=True,
-    )
+    wheel = str(house.server.directory / "stranger-1.0-py3-none-any.whl")
+    words = ("install", "-q", "--no-index", "--no-deps", wheel)
+    subprocess.run([sys.executable, "-m", "pip", "--python", python, *words], check=True, capture_output=True)
     assert house.installed() == {"alpha": "1.0", "stranger": "1.0"}
     assert "- stranger 1.0" in house.launch("sync").err
     assert house.installed() == {"alpha": "1.0"}

@@ -137,11 +137,15 @@ def main(argv: list[str]) -> int:
                 if stamp.message:
                     sys.stderr.write(stamp.message + "\n")
                 return 0
+            from provenv.errors import UsageError
             from provenv.flows.run import become, find_program
 
             command = argv[2:] if argv[1] == "--" else argv[1:]
             if (found := find_program(stamp.environment, command, os.environ)) is not None:
-                become(found)
+                try:  # noqa: SIM105 - contextlib is not there yet
+                    become(found)
+                except UsageError:
+                    pass  # the ordinary way fails in the same manner, and tells it
     from provenv.cli.main import main as ordinary
 
     return ordinary(argv)
