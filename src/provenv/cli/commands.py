@@ -7,8 +7,8 @@ import sys
 
 from provenv.cli.quick import Stamp, stamp_path, words_of
 from provenv.cli.words import Words
-from provenv.errors import StaleLock, UsageError
-from provenv.flows.select import Choice
+from provenv.errors import InstallError, StaleLock, UsageError
+from provenv.flows.choice import Choice
 from provenv.flows.world import World
 from provenv.show.text import changes, count_text, warning_text
 
@@ -73,8 +73,8 @@ def sync(words: Words, world: World, variables: Mapping[str, str]) -> int:
     if words.check and (not synced.plan.is_empty or synced.is_created or (synced.locked and synced.locked.is_changed)):
         raise StaleLock(f"{synced.environment} is not what the lock says", hint="run `provenv sync`")
     if not (is_dry or words.upgrade or words.upgrade_package or words.refresh or words.json):
-        message = f"Checked {count_text(len(synced.plan.keep) + len(synced.plan.install), 'package')}: nothing to do"
-        _stamp(words, world, variables, "" if _is_quiet(words) else message, _places(synced))
+        message = f"Checked {count_text(len(synced.plan.keep), 'package')}: nothing to do"
+        _stamp_synced(words, world, variables, "" if _is_quiet(words) else message, synced)
     return 0
 
 
@@ -100,8 +100,10 @@ def run(words: Words, world: World, variables: Mapping[str, str]) -> int:
         if not synced.plan.is_empty:
             _tell_sync(words, synced, is_dry=False)
         if not words.with_:
-            _stamp(words, world, variables, "", _places(synced))
+            _stamp_synced(words, world, variables, "", synced)
     environment = world.environment_directory if has_project else None
+    if environment is not None and not os.path.exists(os.path.join(environment, "pyvenv.cfg")):
+        raise InstallError(f"there is no environment at {environment}", hint="leave out --no-sync, and it will be made")
     if words.with_ or environment is None:
         from provenv.flows.layer import layer
 
@@ -282,11 +284,12 @@ def _after_edit(words: Words, world: World, locked: Locked | None) -> int:
     return 0
 
 
-def _places(synced: Synced) -> list[str]:
-    """What of an environment is looked at before it is called unchanged."""
-    from provenv.flows.watch import watched
+def _stamp_synced(words: Words, world: World, variables: Mapping[str, str], message: str, synced: Synced) -> None:
+    """Remember a sync that looked at every file and found nothing to do; after a change the next one looks again."""
+    if synced.plan.is_empty and not synced.is_created:
+        from provenv.flows.watch import watched
 
-    return watched(synced.environment)
+        _stamp(words, world, variables, message, watched(synced.environment))
 
 
 def _stamp(words: Words, world: World, variables: Mapping[str, str], message: str, places: Sequence[str]) -> None:

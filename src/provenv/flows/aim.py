@@ -10,52 +10,15 @@ import os
 
 import provenv
 from provenv.flows import files
+from provenv.flows.environment import environment_stamp
 from provenv.flows.memory import digest, recall, remember
 
-__all__ = ["AimedTarget", "aim"]
+__all__ = ["aim"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypedDict
-
+    from provenv.flows.aimed import Aim
     from provenv.flows.world import World
-    from provenv.universe.view import Row
-
-    class AimedTarget(TypedDict):
-        """One target, ready for the solver."""
-
-        name: str
-        key: str
-        """Digest of environment and tags: names the views."""
-        environment: dict[str, str]
-        tags: list[str]
-        rows: list[tuple[Row, str, str]]
-        """Row, the place that wrote it, and its section (``""``, ``extra:NAME``, ``group:NAME``)."""
-        urls: dict[str, str]
-        """Packages that are direct references, with their URL."""
-
-    class Aim(TypedDict):
-        """A project as the flows see it."""
-
-        name: str | None
-        requires_python: str | None
-        extras: list[str]
-        groups: list[str]
-        default_groups: list[str]
-        targets: list[AimedTarget]
-        locations: list[tuple[str, str, str]]
-        """Name, URL and kind of every place to look, in order."""
-        index_key: str
-        inputs: dict[str, Any]
-        """What the lock records of the project, to know later whether it is still right."""
-        texts: dict[str, str]
-        """Place -> requirement as written."""
-        interpreter: str | None
-        """The interpreter that stands for this machine; None when all targets are declared."""
-
-else:
-    AimedTarget = dict
-    Aim = dict
 
 
 def aim(world: World) -> Aim:
@@ -64,25 +27,21 @@ def aim(world: World) -> Aim:
     pin = files.read_if_there(os.path.join(world.directory, ".python-version"))
     key = digest(
         provenv.__version__, world.directory, data, pin, world.python_request, world.search_path, world.default_index,
-        world.indexes, world.find_links, _stamp(world.environment_directory),
+        world.indexes, world.find_links, environment_stamp(world.environment_directory),
     )  # fmt: skip
-    known: tuple[Aim, tuple[int, ...]] | None = recall(world.cache, "aims", key)
-    if known is not None and known[1] == _program_stamp(known[0]["interpreter"]):
-        return known[0]
+    known: tuple[Aim, tuple[int, ...], str | None] | None = recall(world.cache, "aims", key)
+    if known is not None:
+        understood, stamp, directory = known
+        if directory in (None, world.directory) and stamp == _program_stamp(understood["interpreter"]):
+            return understood
     from provenv.flows.parse_aim import parse_aim
 
     fresh = parse_aim(world, data, pin)
-    remember(world.cache, "aims", key, (fresh, _program_stamp(fresh["interpreter"])))
+    # A path in the project file means another place in another directory; without one, a copy of a project is known.
+    is_local = any(url.startswith("file:") for _, url, _ in fresh["locations"])
+    stamp, directory = _program_stamp(fresh["interpreter"]), world.directory if is_local else None
+    remember(world.cache, "aims", key, (fresh, stamp, directory))
     return fresh
-
-
-def _stamp(environment: str) -> tuple[int, int] | None:
-    """Changes when the environment is made again, perhaps with another interpreter."""
-    try:
-        status = os.stat(os.path.join(environment, "pyvenv.cfg"))
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
 
 
 def _program_stamp(program: str | None) -> tuple[int, ...]:

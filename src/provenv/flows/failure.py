@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from provenv.explain.story import tell
-from provenv.flows.aim import Aim, AimedTarget
+from provenv.flows.aimed import Aim, AimedTarget
 from provenv.solve.proof import Unsolvable
 from provenv.universe.answers import Answers
 from provenv.universe.view import row_text

@@ -61,13 +61,18 @@ _WORDS = {
 
 
 def _change(old: object, new: object) -> str:
-    """The first differing items of two lists of strings; nothing for other shapes."""
-    if not isinstance(old, list) or not isinstance(new, list):
-        return ""
-    added = [f"`{item}` is new" for item in new if item not in old and isinstance(item, str)]
-    gone = [f"`{item}` is gone" for item in old if item not in new and isinstance(item, str)]
+    """The first differing items of two lists of strings, or of two tables of such lists; nothing for other shapes."""
+    before, after = _items(old), _items(new)
+    added = [f"`{item}` is new" for item in after if item not in before]
+    gone = [f"`{item}` is gone" for item in before if item not in after]
     listed = [*added, *gone][:3]
     return f" ({', '.join(listed)})" if listed else ""
+
+
+def _items(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [f"{item}` in `{key}" for key, items in value.items() for item in _items(items)]
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def known_lock(world: World, data: bytes) -> KnownLock:

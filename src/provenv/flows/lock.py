@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from provenv.flows.aim import Aim, AimedTarget
+    from provenv.flows.aimed import Aim, AimedTarget
     from provenv.flows.world import World
     from provenv.model.artifact import FileRow
     from provenv.universe.answers import Supply

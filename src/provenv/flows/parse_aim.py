@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from packaging.utils import canonicalize_name
 
 from provenv.errors import InputError
-from provenv.flows.aim import Aim, AimedTarget
+from provenv.flows.aimed import Aim, AimedTarget
 from provenv.flows.memory import digest
 from provenv.flows.python import interpreter_of
 from provenv.flows.world import World

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 
 from provenv.errors import Unavailable
+from provenv.flows.environment import environment_program
 from provenv.flows.world import World
 from provenv.model.machine import Interpreter
 from provenv.pythons.find import choose, fits
 from provenv.pythons.inspect import inspect
 
-__all__ = ["environment_program", "interpreter_of"]
+__all__ = ["interpreter_of"]
 
 
 def interpreter_of(world: World, requires_python: str | None, pin: bytes | None) -> Interpreter:
@@ -28,11 +29,6 @@ def interpreter_of(world: World, requires_python: str | None, pin: bytes | None)
     if request is None and (here := _of_environment(world, memory)) and fits(here.version, requires_python):
         return here
     return choose(request, requires_python, search_path=world.search_path, memory=memory, where=where)
-
-
-def environment_program(root: str) -> str:
-    """The path of the interpreter inside an environment."""
-    return os.path.join(root, "Scripts", "python.exe") if os.name == "nt" else os.path.join(root, "bin", "python")
 
 
 def _of_environment(world: World, memory: str) -> Interpreter | None:

@@ -10,7 +10,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from provenv.errors import UsageError
-from provenv.flows.select import Choice
+from provenv.flows.choice import Choice
 from provenv.flows.world import World
 from provenv.lockfile.read import parse, select
 from provenv.model.machine import Interpreter

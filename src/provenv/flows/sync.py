@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 
 import provenv
 from provenv.env import receipt as receipts
@@ -15,18 +14,25 @@ from provenv.env.scan import scan
 from provenv.errors import StaleLock
 from provenv.flows import files
 from provenv.flows.aim import aim
+from provenv.flows.environment import environment_program
 from provenv.flows.fetch import compiled, fetch_trees
+from provenv.flows.interpreter import project_interpreter
 from provenv.flows.lock import Locked, lock
 from provenv.flows.memory import digest
-from provenv.flows.parse_aim import read_project
-from provenv.flows.python import environment_program, interpreter_of
-from provenv.flows.select import Choice, select_wanted
-from provenv.flows.world import World
-from provenv.model.machine import Interpreter
-from provenv.model.plan import Installed, Plan, Wanted
+from provenv.flows.select import select_wanted
+from provenv.model.plan import Installed, Plan
 from provenv.pythons.inspect import inspect
 
 __all__ = ["Synced", "plan_between", "sync"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from provenv.flows.choice import Choice
+    from provenv.flows.world import World
+    from provenv.model.machine import Interpreter
+    from provenv.model.plan import Wanted
 
 
 class Synced:
@@ -105,13 +111,9 @@ def _more(count: int) -> str:
 
 
 def _interpreter(world: World, is_frozen: bool) -> Interpreter:
-    memory = os.path.join(world.cache, "memory", "interpreters")
     if not is_frozen and (program := aim(world)["interpreter"]) is not None:
-        return inspect(program, memory)
-    data = files.read_if_there(world.project_file)
-    requires_python = read_project(data, world.project_file).requires_python if data is not None else None
-    pin = files.read_if_there(os.path.join(world.directory, ".python-version"))
-    return interpreter_of(world, requires_python, pin)
+        return inspect(program, os.path.join(world.cache, "memory", "interpreters"))
+    return project_interpreter(world)
 
 
 def _is_environment_of(world: World, interpreter: Interpreter) -> bool:

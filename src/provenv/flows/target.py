@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 from provenv.errors import StaleLock, UsageError
 from provenv.flows import files
 from provenv.flows.aim import aim
+from provenv.flows.choice import Choice
+from provenv.flows.interpreter import project_interpreter
 from provenv.flows.lock import lock
 from provenv.flows.parse_aim import read_project
-from provenv.flows.python import interpreter_of
-from provenv.flows.select import Choice, select_wanted
+from provenv.flows.select import select_wanted
 from provenv.flows.select_anew import select_for
 from provenv.flows.world import World
 from provenv.model.machine import Interpreter
@@ -53,9 +53,7 @@ def lock_bytes(world: World, *, is_locked: bool = False, is_frozen: bool = False
 
 def this_interpreter(world: World) -> Interpreter:
     """The interpreter that the project runs with on this machine."""
-    data = files.read_if_there(world.project_file)
-    requires_python = read_project(data, world.project_file).requires_python if data is not None else None
-    return interpreter_of(world, requires_python, files.read_if_there(os.path.join(world.directory, ".python-version")))
+    return project_interpreter(world)
 
 
 def _declared(world: World, name: str) -> Target:

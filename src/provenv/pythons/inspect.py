@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import marshal
 import os
-import subprocess
 from _blake2 import blake2b
-from typing import Any
 
 from provenv.errors import Unavailable
 from provenv.model.machine import Interpreter
 
 __all__ = ["inspect"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _MEMORY_VERSION = 1
 
@@ -90,6 +91,9 @@ def inspect(executable: str, memory: str | None = None) -> Interpreter:
 
 
 def _ask(executable: str) -> dict[str, Any]:
+    import json
+    import subprocess
+
     try:
         finished = subprocess.run([executable, "-I", "-c", _SCRIPT], capture_output=True, text=True, timeout=60)
         facts = json.loads(finished.stdout)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from provenv.events import Events
     from provenv.store.guard import Guard
-    from provenv.store.store import Store
+    from provenv.store.shelves import Shelves
 
 __all__ = ["Receiver"]
 
@@ -22,7 +22,7 @@ __all__ = ["Receiver"]
 class Receiver:
     """Made by ``Store.receive``. When ``is_present`` is true the file is there already and nothing need be written."""
 
-    def __init__(self, store: Store, *, sha256: str | None, size: int | None, subject: str, events: Events) -> None:
+    def __init__(self, store: Shelves, *, sha256: str | None, size: int | None, subject: str, events: Events) -> None:
         self.is_present = False
         self.sha256 = sha256 or ""
         """Known from the begin, or after the end of the block."""

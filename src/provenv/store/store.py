@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import os
 
-from provenv.errors import InstallError, IntegrityError
+from provenv.errors import InstallError
 from provenv.events import Events
 from provenv.store.failure import told_as_install_error
-from provenv.store.guard import Guard
 from provenv.store.receiving import Receiver
-from provenv.store.tree import Bytecode, Tree, is_manifest, tag_of
+from provenv.store.shelves import Shelves, checked, read_if_there
+from provenv.store.tree import Bytecode, Tree, tag_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,25 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["Store"]
 
 
-class Store:
-    """Content-addressed files under ``root``; making one touches nothing.
-
-    ``workers`` is how many threads or processes one job may use. With ``is_durable`` whatever is published was synced
-    to disk before; without, a power cut may lose recent objects, never a crash of a process.
-    """
-
-    def __init__(self, root: str | os.PathLike[str], *, workers: int | None = None, is_durable: bool = False) -> None:
-        self.root = os.path.abspath(os.fspath(root))
-        self.base = self.root + "/v1"
-        self.workers = workers or _core_count()
-        self.is_durable = is_durable
+class Store(Shelves):
+    """Verified files and unpacked wheels; see ``Shelves`` for where they lie and how they are published."""
 
     # Blobs
-
-    def blob(self, sha256: str) -> str | None:
-        """Absolute path of the file with this hash, or None."""
-        path = self._place("blobs", _checked(sha256))
-        return path if os.path.exists(path) else None
 
     def receive(
         self,
@@ -83,8 +68,8 @@ class Store:
 
     def tree(self, sha256: str) -> Tree | None:
         """The unpacked wheel with this hash, or None when it is not (completely) there."""
-        directory = self._place("trees", _checked(sha256))
-        data = _read(directory + "/manifest")
+        directory = self.place("trees", checked(sha256))
+        data = read_if_there(directory + "/manifest")
         return None if data is None else Tree.from_manifest(data, directory, sha256)
 
     def unpack(self, sha256: str, filename: str, events: Events | None = None) -> Tree:
@@ -105,7 +90,7 @@ class Store:
             blob = self.blob(sha256)
             if blob is None:
                 raise InstallError(f"{filename} (sha256 {sha256}) is not in the store {self.root}")
-            final = self._place("trees", sha256)
+            final = self.place("trees", sha256)
             directory = self.temporary()
             try:
                 tree = unpack_wheel(
@@ -126,8 +111,8 @@ class Store:
 
     def bytecode(self, tree: Tree, interpreter: Interpreter) -> Bytecode | None:
         """The byte code of ``tree`` for this kind of interpreter, if it was compiled before."""
-        directory = self._place("bytecode/" + tag_of(interpreter), tree.sha256)
-        data = _read(directory + "/manifest")
+        directory = self.place("bytecode/" + tag_of(interpreter), tree.sha256)
+        data = read_if_there(directory + "/manifest")
         return None if data is None else Bytecode.from_manifest(data, directory)
 
     def compile(
@@ -152,7 +137,7 @@ class Store:
                     interpreter,
                     self.workers,
                     events,
-                    lambda tree, directory: self.publish(directory, self._place("bytecode/" + tag, tree.sha256)),
+                    lambda tree, directory: self.publish(directory, self.place("bytecode/" + tag, tree.sha256)),
                 )
             finally:
                 for _, directory in work:
@@ -172,93 +157,3 @@ class Store:
             else:
                 found[tree.sha256] = bytecode
         return found, list(missing.values())
-
-    # How everything is published
-
-    def place(self, kind: str, key: str) -> str:
-        """Absolute path where the object ``key`` (hex) of a kind of our own lies, once it is published."""
-        return self._place(kind, key)
-
-    def temporary(self) -> str:
-        """A new private directory on the store's file system; the caller removes or publishes it."""
-        parent = self.base + "/tmp"
-        os.makedirs(parent, exist_ok=True)
-        directory = f"{parent}/{os.urandom(12).hex()}"
-        os.mkdir(directory, 0o700)
-        return directory
-
-    def discard(self, directory: str) -> None:
-        """Remove a private directory, if it is still there."""
-        if os.path.isdir(directory):
-            from shutil import rmtree
-
-            rmtree(directory, ignore_errors=True)
-
-    def guard(self, key: str, events: Events, what: str) -> Guard:
-        """A lock for one object, to be used in ``with``."""
-        os.makedirs(self.base + "/locks", exist_ok=True)
-        return Guard(f"{self.base}/locks/{key}", events, what)
-
-    def publish(self, source: str, final: str) -> None:
-        """Rename a complete file or directory into its place; a complete object that is there already wins."""
-        if self.is_durable:
-            _sync(source)
-        os.makedirs(os.path.dirname(final), exist_ok=True)
-        if os.path.isdir(source):
-            os.chmod(source, 0o755)
-            if os.path.isdir(final) and not _is_complete(final):
-                # Damaged by a power cut or by hand: out of the way, the new one is whole.
-                os.rename(final, self.temporary() + "/damaged")
-        try:
-            os.rename(source, final)
-        except OSError:
-            if not os.path.isdir(final):
-                raise
-        if self.is_durable:
-            _sync_one(os.path.dirname(final))
-
-    def _place(self, kind: str, key: str) -> str:
-        return f"{self.base}/{kind}/{key[:2]}/{key}"
-
-
-def _checked(sha256: str) -> str:
-    if len(sha256) != 64 or sha256.strip("0123456789abcdef"):
-        raise IntegrityError(repr(sha256), expected="64 lower-case hex digits", actual="something else")
-    return sha256
-
-
-def _core_count() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _read(path: str) -> bytes | None:
-    try:
-        with open(path, "rb", buffering=0) as file:
-            return file.read()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-def _is_complete(directory: str) -> bool:
-    data = _read(directory + "/manifest")
-    return data is not None and is_manifest(data)
-
-
-def _sync(source: str) -> None:
-    if os.path.isfile(source):
-        _sync_one(source)
-        return
-    for directory, _, files in os.walk(source):
-        for file in files:
-            _sync_one(f"{directory}/{file}")
-        _sync_one(directory)
-
-
-def _sync_one(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
