@@ -84,7 +84,8 @@ def _words(argv: list[str], variables: Mapping[str, str]) -> Words | int:
     try:
         parsed = vars(options.parse_args(argv))
         if parsed["command"] not in (None, "help"):
-            remember(memory, "words", key, parsed)
+            if not _may_be_secret(parsed["command"], argv):
+                remember(memory, "words", key, parsed)
             return Words(parsed)
         options.parse_args([parsed["topic"], "--help"] if parsed.get("topic") else ["--help"])
     except SystemExit as stop:
@@ -93,9 +94,16 @@ def _words(argv: list[str], variables: Mapping[str, str]) -> Words | int:
     return 2
 
 
+def _may_be_secret(command: str, argv: list[str]) -> bool:
+    """Whether words must not be kept: a URL may hold a password, and a program that is run may be given anything."""
+    return command == "run" or any("://" in word and ("@" in word or "?" in word) for word in argv)
+
+
 def _tell(error: ProvenvError, words: Words) -> int:
+    from provenv.net.secrets import redact
     from provenv.show.text import error_text
 
+    error.message, error.hint = redact(error.message), error.hint and redact(error.hint)
     sys.stderr.write(error_text(error, has_colour=words.has_error_colour) + "\n")
     if getattr(words, "json", False):
         from provenv.show.json import error as error_document
@@ -131,6 +139,7 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
         environment_directory=os.path.join(directory, chosen) if chosen else None,
         link_mode=getattr(words, "link_mode", "auto"),
         network=_network(variables),
+        credential_urls=tuple(word.partition("@")[2].strip() for word in getattr(words, "with_", ()) if "://" in word),
     )
 
 

@@ -47,7 +47,13 @@ def _settings(world: World) -> NetSettings:
         ca_dir=world.network.get("ca_dir"),
         netrc_file=world.network.get("netrc_file"),
         credentials=collect_credentials(
-            [*world.indexes, world.default_index or "", *world.find_links, *_project_urls(world)]
+            [
+                *world.indexes,
+                world.default_index or "",
+                *world.find_links,
+                *world.credential_urls,
+                *_project_urls(world),
+            ]
         ),
     )
 

@@ -63,7 +63,7 @@ def _aim(world: World, project: Project, targets: tuple[Target, ...], interprete
         "locations": locations,
         "index_key": digest([(url, kind) for _, url, kind in locations]),
         "inputs": _inputs(project, targets),
-        "texts": {line.where: line.text for _, line in _sections(project)},
+        "texts": {line.where: _text(line) for _, line in _sections(project)},
         "interpreter": interpreter,
     }
 
@@ -109,7 +109,7 @@ def _aimed(target: Target, project: Project, world: World) -> AimedTarget:
             aimed["rows"].extend(_own_extras(row[2], project, needs, line, section))
             continue
         if requirement.url is not None:
-            _direct(row[1], requirement.url, urls, f"{world.project_file}: {line.where}")
+            _direct(row[1], split_credentials(requirement.url)[0], urls, f"{world.project_file}: {line.where}")
         aimed["rows"].append((row, line.where, section))
     return aimed
 
@@ -158,20 +158,26 @@ def _locations(world: World, project: Project) -> Iterator[tuple[str, str, str]]
         yield found.name, found.url, found.kind
 
 
+def _text(line: Line) -> str:
+    """A requirement as written, but without the credentials in a URL: it is kept in caches and in the lock."""
+    url = line.requirement.url
+    return line.text if url is None else line.text.replace(url, split_credentials(url)[0])
+
+
 def _inputs(project: Project, targets: tuple[Target, ...]) -> dict[str, object]:
     """What the lock records of the project; a secret in an index URL is left out."""
-    inputs: dict[str, object] = {"requires": sorted(line.text for line in project.dependencies)}
+    inputs: dict[str, object] = {"requires": sorted(_text(line) for line in project.dependencies)}
     if project.requires_python:
         inputs["requires-python"] = project.requires_python
     indexes = [split_credentials(index.url)[0] for index in project.indexes]
     if indexes:
         inputs["indexes"] = indexes
     if project.find_links:
-        inputs["find-links"] = list(project.find_links)
+        inputs["find-links"] = [split_credentials(place)[0] for place in project.find_links]
     for key, parts in (("extras", project.extras), ("groups", project.groups)):
         if parts:
             inputs[key] = {
-                str(canonicalize_name(name)): sorted(line.text for line in lines)
+                str(canonicalize_name(name)): sorted(_text(line) for line in lines)
                 for name, lines in sorted(parts.items())
             }
     inputs["targets"] = [_recorded(target) for target in targets]

@@ -20,10 +20,12 @@ class World:
     ``directory`` is the project's; ``cache`` holds everything that can be fetched or computed again; ``network`` holds
     what only the HTTP client reads (certificate file, proxies, netrc, timeouts). ``indexes`` are ``(name, url)`` pairs
     given on the command line, before those of the project; ``default_index`` replaces the default one.
+    ``credential_urls`` are direct references of the command line, which may hold a user name and a password.
     """
 
     __slots__ = (
         "cache",
+        "credential_urls",
         "default_index",
         "directory",
         "environment_directory",
@@ -56,6 +58,7 @@ class World:
         environment_directory: str | None = None,
         link_mode: str = "auto",
         network: Mapping[str, str] | None = None,
+        credential_urls: tuple[str, ...] = (),
     ) -> None:
         self.directory = directory
         self.cache = cache
@@ -71,6 +74,7 @@ class World:
         self.environment_directory = environment_directory or os.path.join(directory, ".venv")
         self.link_mode = link_mode
         self.network = dict(network or {})
+        self.credential_urls = credential_urls
 
     @property
     def project_file(self) -> str:

@@ -213,9 +213,12 @@ class Catalog:
             is_verified=bool(artifact.hashes),
         )
         if response.status not in (200, 206):
+            is_refused = response.status in (401, 403, 407)
             raise Unavailable(
                 f"{artifact.filename}: {redact(response.url)} answered with status {response.status}",
-                hint="the index may have removed the file: lock again",
+                hint="give a user name and a password in the URL of the index or in .netrc"
+                if is_refused
+                else "the index may have removed the file: lock again",
             )
 
     def _copy(self, artifact: Artifact, path: str, write: Callable[[bytes], object]) -> None:
