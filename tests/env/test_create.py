@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import shutil
@@ -145,8 +144,7 @@ def test_the_windows_scheme(tmp_path: Path) -> None:
     (tmp_path / "base").mkdir()
     for name in ("python.exe", "pythonw.exe"):
         (tmp_path / "base" / name).write_bytes(b"MZ")
-    interpreter = dataclasses.replace(
-        this_interpreter(),
+    interpreter = this_interpreter().changed(
         platform="win-amd64",
         base_executable=str(tmp_path / "base" / "python.exe"),
         stdlib=str(tmp_path / "base" / "Lib"),

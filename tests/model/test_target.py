@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 
 import pytest
 from packaging import tags
@@ -26,7 +25,7 @@ LIBC = next(
 @pytest.mark.skipif(sys.platform != "linux" or LIBC is None, reason="compares with the tags of a Linux machine")
 def test_this_machine_has_the_tags_that_packaging_gives_it() -> None:
     assert LIBC is not None
-    here = replace(this_interpreter(), libc=("glibc", LIBC[0], LIBC[1]))
+    here = this_interpreter().changed(libc=("glibc", LIBC[0], LIBC[1]))
 
     target = Target.from_interpreter(here)
 
@@ -45,7 +44,7 @@ def test_an_unknown_machine_is_told() -> None:
     markers = tuple((key, "sparc" if key == "platform_machine" else value) for key, value in this_interpreter().markers)
 
     with pytest.raises(InputError, match="sparc"):
-        Target.from_interpreter(replace(this_interpreter(), markers=markers))
+        Target.from_interpreter(this_interpreter().changed(markers=markers))
 
 
 @pytest.mark.parametrize(

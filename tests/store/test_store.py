@@ -349,11 +349,10 @@ def test_source_that_kills_the_compiler_is_left_out(store: Store, tmp_path: Path
 
 
 def test_an_interpreter_that_does_not_start(store: Store, tmp_path: Path) -> None:
-    import dataclasses
 
     tree = unpacked(store, build_wheel(tmp_path, "demo", "1.0"))
     for program in ("/nowhere/python", "/bin/false"):
-        broken = dataclasses.replace(this_interpreter(), executable=program)
+        broken = this_interpreter().changed(executable=program)
         with pytest.raises(InstallError, match=program):
             store.compile([tree], broken)
     assert leftovers(store) == []

@@ -118,7 +118,7 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
     project = getattr(words, "project", None)
     indexes = [*(getattr(words, "index", None) or []), *variables.get("PROVENV_INDEX", "").split()]
     places = [*(getattr(words, "find_links", None) or []), *variables.get("PROVENV_FIND_LINKS", "").split()]
-    directory = os.path.abspath(project) if project is not None else os.getcwd()
+    directory = os.path.abspath(project) if project is not None else _here()
     if words.command == "init":
         directory = os.path.abspath(getattr(words, "path", None) or directory)
     else:
@@ -141,6 +141,13 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
         network=_network(variables),
         credential_urls=tuple(word.partition("@")[2].strip() for word in getattr(words, "with_", ()) if "://" in word),
     )
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise UsageError("the current directory is gone", hint="change to another one, or give --project") from error
 
 
 def _project_directory(start: str) -> str:

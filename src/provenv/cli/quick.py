@@ -131,7 +131,10 @@ def main(argv: list[str]) -> int:
     """Do nothing if that is right, else what ``cli.main`` does. Returns the exit code; ``run`` does not return."""
     words = words_of(argv)
     if words is not None and os.name == "posix":
-        stamp = Stamp.load(stamp_path(words, os.environ))
+        try:
+            stamp = Stamp.load(stamp_path(words, os.environ))
+        except OSError:
+            stamp = None  # the current directory is gone
         if stamp is not None and stamp.holds():
             if argv[0] != "run":
                 if stamp.message:

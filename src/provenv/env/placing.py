@@ -28,6 +28,10 @@ _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOS
 _FEWEST = 1000
 """Files that are worth another worker."""
 _DIRECTORY_WEIGHT = 5
+_NUMBER = 2
+"""Bytes of a portion's number."""
+_PORTIONS = 400
+"""Portions of a fork's work: their numbers fit into a pipe, and the last one is short."""
 
 
 def choose_mode(wanted: str, sample: str, directory: str) -> str:
@@ -129,13 +133,12 @@ class Placer:
         ordered = sorted(tasks, key=lambda task: task[1])
         count = sum(len(names) for _, _, names in ordered)
         workers = min(workers, count // _FEWEST + 1)
-        shares = _shares(ordered, workers, count)
         if workers == 1:
             self._run(ordered)
         elif _is_fork_safe():
-            self._fork(shares)
+            self._fork(_portions(ordered), workers)
         else:
-            self._thread(shares)
+            self._thread(_shares(ordered, workers, count))
 
     def _run(self, tasks: list[Task]) -> None:
         for source, destination, names in tasks:
@@ -161,12 +164,16 @@ class Placer:
         if failures:
             raise failures[0]
 
-    def _fork(self, shares: list[list[Task]]) -> None:
+    def _fork(self, portions: list[list[Task]], workers: int) -> None:
+        """Whoever is free takes the next portion: its number is read from a pipe that all share."""
         children: list[tuple[int, int]] = []
+        queue, feed = os.pipe()
         try:
-            for tasks in shares[1:]:
-                children.append(self._child(tasks))
-            self._run(shares[0])
+            os.write(feed, b"".join(number.to_bytes(_NUMBER, "little") for number in range(len(portions))))
+            os.close(feed)
+            for _ in range(workers - 1):
+                children.append(self._child(portions, queue))
+            self._drain(portions, queue)
             while children:
                 process, pipe = children[-1]
                 answer = _read_all(pipe)
@@ -175,12 +182,17 @@ class Placer:
                 children.pop()
                 _raise_answer(answer, status)
         finally:
+            os.close(queue)
             for process, pipe in children:
                 os.kill(process, 9)
                 os.waitpid(process, 0)
                 os.close(pipe)
 
-    def _child(self, tasks: list[Task]) -> tuple[int, int]:
+    def _drain(self, portions: list[list[Task]], queue: int) -> None:
+        while number := os.read(queue, _NUMBER):
+            self._run(portions[int.from_bytes(number, "little")])
+
+    def _child(self, portions: list[list[Task]], queue: int) -> tuple[int, int]:
         """Process id, and the pipe that tells of its failure."""
         reading, writing = os.pipe()
         process = os.fork()
@@ -189,7 +201,7 @@ class Placer:
             return process, reading
         answer: tuple[int | str | bytes | None, ...] = ()
         try:
-            self._run(tasks)
+            self._drain(portions, queue)
         except InstallError as problem:
             answer = (problem.message, problem.hint)
         except OSError as problem:
@@ -223,6 +235,12 @@ class Placer:
         finally:
             os.close(above)
             os.close(below)
+
+
+def _portions(ordered: list[Task]) -> list[list[Task]]:
+    """Neighbouring directories, a few at a time."""
+    size = len(ordered) // _PORTIONS + 1
+    return [ordered[at : at + size] for at in range(0, len(ordered), size)]
 
 
 def _shares(ordered: list[Task], workers: int, count: int) -> list[list[Task]]:

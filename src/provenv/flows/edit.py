@@ -53,6 +53,7 @@ def add(
     """
     wanted = [_requirement(word) for word in words]
     before = files.read(world.project_file, "run `provenv init` to start a project")
+    read_project(before, world.project_file)
     document = _parsed(before, world.project_file)
     array = _array(document, place.path(), world.project_file)
     for requirement in wanted:
@@ -79,6 +80,7 @@ def add(
 def remove(world: World, names: Sequence[str], place: Place, *, is_frozen: bool = False) -> Locked | None:
     """Take requirements out and lock. Raises InputError when one is not there; then nothing has changed."""
     before = files.read(world.project_file, "run `provenv init` to start a project")
+    project = read_project(before, world.project_file)
     document = _parsed(before, world.project_file)
     array = _array(document, place.path(), world.project_file)
     for name in names:
@@ -87,7 +89,7 @@ def remove(world: World, names: Sequence[str], place: Place, *, is_frozen: bool 
             raise InputError(
                 f"{world.project_file}: {'.'.join(place.path())}",
                 f"`{name}` is not there",
-                hint=_elsewhere(read_project(before, world.project_file), canonicalize_name(name)),
+                hint=_elsewhere(project, canonicalize_name(name)),
             )
         for number in reversed(found):
             del array[number]

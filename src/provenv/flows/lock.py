@@ -150,7 +150,7 @@ def solve_target(
     except Unsolvable as failure:
         from provenv.flows.failure import told
 
-        message, hint = told(failure, answers, aimed, target)
+        message, hint = told(failure, answers, aimed, target, world.project_file)
         raise NoSolution(message, hint=hint) from None
     sections: dict[str, set[str]] = {name: set() for name in solution.chosen}
     parts: dict[str, list[Row]] = {}

@@ -46,8 +46,15 @@ def read_project(data: bytes, where: str) -> Project:
     """The project in the bytes of a ``pyproject.toml``. Raises InputError."""
     try:
         document = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(where, f"not valid TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(
+            where, f"not valid TOML: line {line} is not UTF-8", hint="TOML is always UTF-8: save the file as such"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(
+            where, f"not valid TOML: {error}", hint="a quote or a bracket may be missing at this place or before it"
+        ) from error
     return Project.from_pyproject(document, where)
 
 

@@ -2,50 +2,98 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from provenv.model.value import Value
 
 __all__ = ["Installed", "Plan", "Wanted"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
+class Wanted(Value):
     """One wheel that the lock asks for on this machine."""
 
-    name: str
-    """Normalised (PEP 503)."""
-    version: str
-    filename: str
-    """The wheel's file name; its tags and name were checked against the lock."""
-    sha256: str
-    """The lock's hash of the wheel, lower-case hex."""
-    url: str | None = None
-    """Where to get it when the store lacks it; None for a local path."""
-    path: str | None = None
-    """Absolute path of a local wheel."""
-    size: int | None = None
-    is_requested: bool = False
-    """Named by the user, not only needed by another package: becomes REQUESTED."""
-    direct_url: str | None = None
-    """Content of ``direct_url.json`` (PEP 610), when the package came from a direct reference."""
+    __slots__ = (
+        "direct_url",
+        "filename",
+        "is_requested",
+        "name",
+        "path",
+        "sha256",
+        "size",
+        "url",
+        "version",
+    )
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        version: str,
+        filename: str,
+        sha256: str,
+        url: str | None = None,
+        path: str | None = None,
+        size: int | None = None,
+        is_requested: bool = False,
+        direct_url: str | None = None,
+    ) -> None:
+        self.name = name
+        """Normalised (PEP 503)."""
+        self.version = version
+        self.filename = filename
+        """The wheel's file name; its tags and name were checked against the lock."""
+        self.sha256 = sha256
+        """The lock's hash of the wheel, lower-case hex."""
+        self.url = url
+        """Where to get it when the store lacks it; None for a local path."""
+        self.path = path
+        """Absolute path of a local wheel."""
+        self.size = size
+        self.is_requested = is_requested
+        """Named by the user, not only needed by another package: becomes REQUESTED."""
+        self.direct_url = direct_url
+        """Content of ``direct_url.json`` (PEP 610), when the package came from a direct reference."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Installed:
+class Installed(Value):
     """One distribution found in an environment."""
 
-    name: str
-    version: str
-    sha256: str | None = None
-    """Hash of the wheel it came from, when our receipt knows it; None for another tool's work."""
+    __slots__ = (
+        "name",
+        "sha256",
+        "version",
+    )
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        version: str,
+        sha256: str | None = None,
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.sha256 = sha256
+        """Hash of the wheel it came from, when our receipt knows it; None for another tool's work."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class Plan(Value):
     """What must change: both tuples are sorted by name. Nothing to do when both are empty."""
 
-    install: tuple[Wanted, ...] = ()
-    remove: tuple[Installed, ...] = ()
-    keep: tuple[Wanted, ...] = ()
+    __slots__ = (
+        "install",
+        "keep",
+        "remove",
+    )
+
+    def __init__(
+        self,
+        *,
+        install: tuple[Wanted, ...] = (),
+        remove: tuple[Installed, ...] = (),
+        keep: tuple[Wanted, ...] = (),
+    ) -> None:
+        self.install = install
+        self.remove = remove
+        self.keep = keep
 
     @property
     def is_empty(self) -> bool:

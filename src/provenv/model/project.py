@@ -215,6 +215,10 @@ class _Reader:
                 self._problem(where, "an index needs a `url`")
                 continue
             self._only(item, _INDEX_KEYS, where)
+            scheme, separator, _ = item["url"].partition("://")
+            if separator and scheme.lower() not in ("http", "https", "file"):
+                self._problem(f"{where}.url", f"`{item['url']}` is neither an http, https or file URL nor a path")
+                continue
             yield IndexSource(name=item.get("name"), url=item["url"], is_default=bool(item.get("default", False)))
 
     def _targets(self, tool: Mapping[str, Any]) -> Iterator[Target]:

@@ -19,6 +19,9 @@ __all__ = ["choose", "fits"]
 _PROGRAM = re.compile(r"python(3(\.\d+)?t?)?(\.exe)?")
 _REQUEST = re.compile(r"(?:python|cpython|cp)?[@-]?(\d+(?:\.\d+){0,2})t?")
 
+_SEEN_TOLD = 6
+"""Of the interpreters that do not fit, so many are named."""
+
 
 def choose(
     request: str | None,
@@ -36,7 +39,7 @@ def choose(
     """
     if request and (os.sep in request or os.path.isfile(request)):
         return _checked(inspect(os.path.abspath(request), memory), requires_python, where)
-    seen: list[str] = []
+    seen: dict[str, str] = {}
     for program in _programs(search_path, request):
         try:
             found = inspect(program, memory)
@@ -44,13 +47,13 @@ def choose(
             continue
         if _answers(found, request) and fits(found.version, requires_python):
             return found
-        seen.append(f"{found.version} ({program})")
+        seen.setdefault(found.version, program)
     wanted = " and ".join(
-        filter(None, [request and f"`{request}`", requires_python and f"requires-python `{requires_python}`"])
+        filter(None, [request and f"`{request}` ({where})", requires_python and f"requires-python `{requires_python}`"])
     )
-    listed = ": " + ", ".join(dict.fromkeys(seen)) if seen else ""
+    listed = ", ".join(f"{version} ({program})" for version, program in list(seen.items())[:_SEEN_TOLD])
     raise Unavailable(
-        f"no Python interpreter fits {wanted or 'this project'}; {len(seen)} others were found{listed}",
+        f"no Python interpreter fits {wanted or 'this project'}; found {listed or 'none at all'}",
         hint="install one, or name it with --python PATH",
     )
 
