@@ -50,7 +50,7 @@ def lock(words: Words, world: World, variables: Mapping[str, str]) -> int:
     _tell_lock(words, locked, headline)
     is_plain = not (words.dry_run or words.upgrade or words.upgrade_package or words.refresh or words.json)
     if is_plain and not locked.warnings:
-        _stamp(words, world, variables, "" if _is_quiet(words) else _unchanged(locked), [])
+        _stamp(words, world, variables, "" if _is_quiet(words) else _unchanged(locked))
     return 0
 
 
@@ -289,10 +289,17 @@ def _stamp_synced(words: Words, world: World, variables: Mapping[str, str], mess
     if synced.plan.is_empty and not synced.is_created:
         from provenv.flows.watch import watched
 
-        _stamp(words, world, variables, message, watched(synced.environment))
+        _stamp(words, world, variables, message, *watched(synced.environment))
 
 
-def _stamp(words: Words, world: World, variables: Mapping[str, str], message: str, places: Sequence[str]) -> None:
+def _stamp(
+    words: Words,
+    world: World,
+    variables: Mapping[str, str],
+    message: str,
+    places: Sequence[str] = (),
+    directories: Sequence[str] = (),
+) -> None:
     """Remember that these words now have nothing to do."""
     typed = words_of(words.argv)
     if typed is None or getattr(words, "cache_dir", None) or getattr(words, "directory", None):
@@ -302,5 +309,8 @@ def _stamp(words: Words, world: World, variables: Mapping[str, str], message: st
     while here != world.directory and here.startswith(world.directory):
         contents.append(os.path.join(here, "pyproject.toml"))
         here = os.path.dirname(here)
-    stamp = Stamp.of(contents, places, message, world.environment_directory)
+    try:
+        stamp = Stamp.of(contents, places, world.environment_directory, directories, message)
+    except OSError:
+        return  # somebody is changing the environment right now
     stamp.save(stamp_path(typed, variables))

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_FORMAT = 2
+_FORMAT = 3
 _QUICK = ("lock", "run", "sync")
 
 
@@ -24,42 +24,63 @@ class Stamp:
     """What a command looked at, and what it then said.
 
     ``contents`` are ``(path, digest)`` of small files (None: it was missing), ``places`` are ``(path, facts)`` of files
-    and directories of which only the inode is looked at.
+    and directories of which only the inode is looked at. ``directories`` are those below ``environment`` that hold a
+    file of ours, relative to it, and ``times`` when an entry of each was last made, removed or renamed, in nanoseconds.
     """
 
-    __slots__ = ("contents", "environment", "message", "places")
+    __slots__ = ("contents", "directories", "environment", "message", "places", "times")
 
     def __init__(
         self,
         contents: list[tuple[str, bytes | None]],
         places: list[tuple[str, tuple[int, int, int] | None]],
-        message: str,
         environment: str,
+        directories: list[str],
+        times: list[int],
+        message: str,
     ) -> None:
         self.contents = contents
         self.places = places
-        self.message = message
         self.environment = environment
+        self.directories = directories
+        self.times = times
+        self.message = message
 
     @classmethod
-    def of(cls, contents: "Sequence[str]", places: "Sequence[str]", message: str, environment: str) -> "Stamp":
-        """A stamp of the files as they are now."""
+    def of(
+        cls,
+        contents: "Sequence[str]",
+        places: "Sequence[str]",
+        environment: str,
+        directories: "Sequence[str]",
+        message: str,
+    ) -> "Stamp":
+        """A stamp of the files as they are now. Raises OSError when a directory is missing."""
         return cls(
             [(path, _content(path)) for path in contents],
             [(path, _facts(path)) for path in places],
-            message,
             environment,
+            list(directories),
+            _times(environment, directories),
+            message,
         )
 
     def holds(self) -> bool:
         """Whether everything still is what it was."""
-        return all(_facts(path) == facts for path, facts in self.places) and all(
-            _content(path) == content for path, content in self.contents
-        )
+        try:
+            return (
+                all(_facts(path) == facts for path, facts in self.places)
+                and all(_content(path) == content for path, content in self.contents)
+                and _times(self.environment, self.directories) == self.times
+            )
+        except OSError:
+            return False
 
     def save(self, path: str) -> None:
         """Keep the stamp; a failure to write is no failure of the command."""
-        data = marshal.dumps((_FORMAT, self.contents, self.places, self.message, self.environment))
+        data = marshal.dumps(
+            (_FORMAT, self.contents, self.places, self.environment, self.directories, self.times, self.message)
+        )
         temporary = f"{path}.{os.getpid()}"
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -74,10 +95,24 @@ class Stamp:
         """The stamp in a file, or None."""
         try:
             with open(path, "rb") as file:
-                form, contents, places, message, environment = marshal.loads(file.read())
+                form, *rest = marshal.loads(file.read())
+            return Stamp(*rest) if form == _FORMAT else None
         except (OSError, ValueError, EOFError, TypeError):
             return None
-        return Stamp(contents, places, message, environment) if form == _FORMAT else None
+
+
+def _times(environment: str, directories: "Sequence[str]") -> list[int]:
+    """When each directory last changed. Thousands are looked at, so the walk to the environment is made once."""
+    if not directories:
+        return []
+    if os.stat not in os.supports_dir_fd:
+        return [os.stat(f"{environment}/{path}").st_mtime_ns for path in directories]
+    look = os.stat
+    root = os.open(environment, os.O_RDONLY)
+    try:
+        return [look(path, dir_fd=root).st_mtime_ns for path in directories]
+    finally:
+        os.close(root)
 
 
 def _content(path: str) -> bytes | None:
