@@ -49,7 +49,9 @@ def _local(world: World, item: Wanted) -> str | None:
 def _adopt(world: World, store: Store, item: Wanted, path: str) -> None:
     if store.blob(item.sha256) is None:
         if not os.path.isfile(path):
-            raise InputError(f"{world.lock_file}: {item.name}", f"{path} is not there", hint="put it back, or lock again")
+            raise InputError(
+                f"{world.lock_file}: {item.name}", f"{path} is not there", hint="put it back, or lock again"
+            )
         store.adopt(path, item.sha256, events=world.events)
 
 

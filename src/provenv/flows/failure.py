@@ -12,7 +12,11 @@ from provenv.explain.story import tell
 from provenv.flows.aimed import Aim, AimedTarget
 from provenv.solve.proof import Unsolvable
 from provenv.universe.answers import Answers
-from provenv.universe.view import Row, row_text
+from provenv.universe.view import row_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from provenv.universe.view import Row
 
 __all__ = ["told"]
 

@@ -118,7 +118,8 @@ def _rank(tags: str, ranks: Mapping[str, int]) -> int | None:
 
 def _short(ranks: Mapping[str, int]) -> str:
     """The first tag's Python and platform, as a reader needs it: ``cp311 on manylinux_2_36_x86_64``."""
-    python, _, platform = next(iter(ranks)).split("-")
+    # `linux_x86_64` comes first and says nothing: the level of the C library is what readers look for.
+    python, _, platform = next((tag for tag in ranks if "-linux_" not in tag), next(iter(ranks))).split("-")
     return f"{python} on {platform}"
 
 
