@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from provenv.model.machine import Interpreter
 
 
-def project_interpreter(world: World) -> Interpreter:
-    """The interpreter that the project runs with on this machine. Raises Unavailable when none fits."""
-    data = files.read_if_there(world.project_file)
+def project_interpreter(world: World, *, has_project: bool = True) -> Interpreter:
+    """The interpreter that the project runs with on this machine; without ``has_project``, any that was asked for.
+
+    Raises Unavailable when none fits.
+    """
+    data = files.read_if_there(world.project_file) if has_project else None
     pin = files.read_if_there(os.path.join(world.directory, ".python-version"))
     key = digest(
         data,

@@ -1,30 +1,25 @@
-"""A throwaway environment over that of the project: what ``run --with`` adds for one command."""
+"""A throwaway environment over that of the project: what ``run --with`` adds for one command. On the warm path."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-
-from packaging.requirements import InvalidRequirement, Requirement
 
 import provenv
-from provenv.env.paths import Paths
-from provenv.env.shared import make_shared, point
-from provenv.errors import UsageError
-from provenv.flows.fetch import compiled, fetch_trees
+from provenv.flows.interpreter import project_interpreter
 from provenv.flows.lock import solve_target
-from provenv.flows.memory import digest
-from provenv.flows.parse_aim import requirement_aim
-from provenv.flows.python import interpreter_of
-from provenv.flows.target import this_interpreter
-from provenv.flows.world import World
-from provenv.lockfile.merge import Chosen
-from provenv.model.machine import Interpreter
+from provenv.flows.memory import digest, recall, remember
 from provenv.model.plan import Wanted
-from provenv.model.project import Line
-from provenv.model.target import Target
 
 __all__ = ["layer"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provenv.flows.aimed import Aim
+    from provenv.flows.world import World
+    from provenv.lockfile.merge import Chosen
+    from provenv.model.machine import Interpreter
 
 
 def layer(world: World, words: Sequence[str], below: str | None) -> str:
@@ -32,36 +27,50 @@ def layer(world: World, words: Sequence[str], below: str | None) -> str:
 
     It points to one shared, read-only tree in the store, and is made once for one set of wheels: a second run finds it.
     """
-    lines = tuple(Line(requirement=_requirement(word), text=word, where=f"--with {word}") for word in words)
-    interpreter = this_interpreter(world) if below is not None else interpreter_of(world, None, None)
-    wanted = _wanted(world, lines, interpreter)
+    interpreter = project_interpreter(world, has_project=below is not None)
+    wanted = _wanted(world, _aim(world, words, interpreter))
     key = digest([item.sha256 for item in wanted], below or "", interpreter.base_executable, interpreter.version)
     root = os.path.join(world.cache, "layers", key)
-    if os.path.exists(os.path.join(root, "pyvenv.cfg")):
-        return root
-    store = world.store()
-    trees = fetch_trees(world, store, wanted)
-    bytecode = compiled(world, store, trees, interpreter)
-    place = make_shared(store, wanted, trees, bytecode, interpreter, world.events, link_mode=world.link_mode)
-    sites = [_site(below, interpreter)] if below is not None else []
-    point(root, interpreter, [place], sites=sites, prompt="with", version=provenv.__version__)
+    if not os.path.exists(os.path.join(root, "pyvenv.cfg")):
+        _make(world, root, wanted, below, interpreter)
     return root
 
 
-def _site(root: str, interpreter: Interpreter) -> str:
-    paths = Paths.from_interpreter(root, interpreter)
-    return paths.absolute(paths.purelib)
+def _make(world: World, root: str, wanted: Sequence[Wanted], below: str | None, interpreter: Interpreter) -> None:
+    from provenv.env.paths import Paths
+    from provenv.env.shared import find_shared, make_shared, point
+    from provenv.flows.fetch import compiled, fetch_trees
+
+    store = world.store()
+    place = find_shared(store, [item.sha256 for item in wanted], interpreter)
+    if place is None:
+        trees = fetch_trees(world, store, wanted)
+        bytecode = compiled(world, store, trees, interpreter)
+        place = make_shared(store, wanted, trees, bytecode, interpreter, world.events, link_mode=world.link_mode)
+    sites = []
+    if below is not None:
+        paths = Paths.from_interpreter(below, interpreter)
+        sites.append(paths.absolute(paths.purelib))
+    point(root, interpreter, [place], sites=sites, prompt="with", version=provenv.__version__)
 
 
-def _requirement(word: str) -> Requirement:
-    try:
-        return Requirement(word)
-    except InvalidRequirement as error:
-        raise UsageError(f"--with: `{word}` is not a requirement: {str(error).splitlines()[0]}") from error
+def _aim(world: World, words: Sequence[str], interpreter: Interpreter) -> Aim:
+    """The requirements, aimed at this interpreter; remembered, as it depends on nothing else but where to look."""
+    project = os.path.join(world.directory, "pyproject.toml")
+    key = digest(
+        provenv.__version__, list(words), world.directory, world.default_index, world.indexes, world.find_links,
+        interpreter.markers, interpreter.libc, interpreter.soabi_flags, os.path.exists(project),
+    )  # fmt: skip
+    known: Aim | None = recall(world.cache, "layers", key)
+    if known is None:
+        from provenv.flows.parse_aim import words_aim
+
+        known = words_aim(world, words, interpreter)
+        remember(world.cache, "layers", key, known)
+    return known
 
 
-def _wanted(world: World, lines: tuple[Line, ...], interpreter: Interpreter) -> list[Wanted]:
-    aimed = requirement_aim(world, lines, Target.from_interpreter(interpreter))
+def _wanted(world: World, aimed: Aim) -> list[Wanted]:
     world.events.started("resolve")
     packages, warnings = solve_target(world, aimed, aimed["targets"][0], {})
     world.events.finished("resolve")

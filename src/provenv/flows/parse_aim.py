@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from provenv.errors import InputError
+from provenv.errors import InputError, UsageError
 from provenv.flows.aimed import Aim, AimedTarget
 from provenv.flows.memory import digest
 from provenv.flows.python import interpreter_of
 from provenv.flows.world import World
 from provenv.index.location import default_url, location_from
+from provenv.model.machine import Interpreter
 from provenv.model.project import Line, Project
 from provenv.model.target import Target
 from provenv.net.secrets import split_credentials
 from provenv.pythons.find import fits
 from provenv.universe.rows import Needs, rows_of_requirement
 
-__all__ = ["parse_aim", "read_project", "requirement_aim"]
+__all__ = ["parse_aim", "read_project", "words_aim"]
 
 
 def parse_aim(world: World, data: bytes, pin: bytes | None) -> Aim:
@@ -37,9 +39,16 @@ def parse_aim(world: World, data: bytes, pin: bytes | None) -> Aim:
     return _aim(world, project, targets, interpreter)
 
 
-def requirement_aim(world: World, lines: tuple[Line, ...], target: Target) -> Aim:
-    """The aim of a few requirements without a project, for ``run --with``."""
-    return _aim(world, Project(name=None, requires_python=None, dependencies=lines), (target,), None)
+def words_aim(world: World, words: Sequence[str], interpreter: Interpreter) -> Aim:
+    """The aim of a few requirements without a project, for ``run --with``. Raises UsageError."""
+    lines = []
+    for word in words:
+        try:
+            lines.append(Line(requirement=Requirement(word), text=word, where=f"--with {word}"))
+        except InvalidRequirement as error:
+            raise UsageError(f"--with: `{word}` is not a requirement: {str(error).splitlines()[0]}") from error
+    project = Project(name=None, requires_python=None, dependencies=tuple(lines))
+    return _aim(world, project, (Target.from_interpreter(interpreter),), None)
 
 
 def read_project(data: bytes, where: str) -> Project:
