@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+
 import pytest
 
 from tests.worlds.house import House

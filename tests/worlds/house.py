@@ -21,6 +21,9 @@ __all__ = ["BASE_PYTHON", "House", "Told", "install_launcher", "snapshot"]
 #: The interpreter behind the one that runs the tests: environments are made from it.
 BASE_PYTHON: str = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 
+#: Variables that would let the outside in.
+_STRANGE = ("PIP_", "PROVENV_", "SSL_CERT_", "UV_", "VIRTUAL_ENV", "XDG_")
+
 _SOURCE = Path(__file__).parents[2] / "src/provenv"
 
 
@@ -55,7 +58,7 @@ class House:
         self.home = root / "home"
         self.home.mkdir()
         for name in list(os.environ):
-            if name.startswith(("PROVENV_", "XDG_", "SSL_CERT_", "VIRTUAL_ENV")) or name.lower().endswith("_proxy"):
+            if name.startswith(_STRANGE) or name.lower().endswith("_proxy"):
                 monkeypatch.delenv(name)
         for name, value in self.variables().items():
             monkeypatch.setenv(name, value)
