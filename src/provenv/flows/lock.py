@@ -150,6 +150,7 @@ def solve_target(
     except Unsolvable as failure:
         from provenv.flows.failure import told
 
+        answers.save()
         message, hint = told(failure, answers, aimed, target, world.project_file)
         raise NoSolution(message, hint=hint) from None
     sections: dict[str, set[str]] = {name: set() for name in solution.chosen}

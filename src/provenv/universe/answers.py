@@ -42,8 +42,11 @@ else:
     Supply = object
 
 ROOT = ""
-#: After so many questions about one package the solver is going back: read as many candidates ahead (uv does the same).
-_BACKTRACKING = {5: 5, 10: 10, 20: 20, 40: 50, 60: 50, 80: 50, 120: 100, 200: 200, 300: 200}
+#: From so many candidates asked about, the solver is going back through a package: read ahead, twice as far each time.
+#: What arrives is volunteered and ruled out in bulk, so few questions remain (boto3 against a newer botocore: 1,500
+#: candidates, 20 questions).
+_BACKTRACKING_FROM = 4
+_FARTHEST_AHEAD = 128
 #: From so many questions on, everything known about the package is volunteered, so that conflicts are learned in bulk.
 _VOLUNTEER_FROM = 3
 
@@ -173,7 +176,8 @@ class Answers:
             return ()
         tried.add(ask.candidate)
         asked = len(tried)
-        if (count := _BACKTRACKING.get(asked)) is not None:
+        if asked >= _BACKTRACKING_FROM:
+            count = min(_FARTHEST_AHEAD, 1 << (asked - 1))
             lower = [c for c in range(ask.candidate - 1, 0, -1) if not view.known >> c & 1][:count]
             if lower:
                 self.supply.ahead(view, lower)
