@@ -68,7 +68,7 @@ def add(
         if has_bounds and _bounded(array, wanted, locked.new):
             files.replace(world.project_file, _bytes(document))
             old = locked.old
-            locked = lock(world)
+            locked = lock(world.settled())
             locked = Locked(locked.data, old, locked.new, is_changed=True, is_written=True, warnings=locked.warnings)
     except BaseException:
         files.replace(world.project_file, before)

@@ -62,7 +62,7 @@ class _Words:
             return f"no index has a package named {name}"
         if not view.versions:
             return f"no version of {name} can be used here"
-        return f"no version of {name} that can be used here is within {text} (the newest is {view.versions[-1]})"
+        return f"no version of {name} that can be used here matches {text} (the newest is {view.versions[-1]})"
 
     def _row(self, why: tuple[Any, ...]) -> Row:
         """The need behind a reason."""

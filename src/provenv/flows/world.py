@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 
+from provenv.events import Events
+
 __all__ = ["World"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provenv.events import Events
     from provenv.store.store import Store
 
 
@@ -75,6 +76,14 @@ class World:
         self.link_mode = link_mode
         self.network = dict(network or {})
         self.credential_urls = credential_urls
+
+    def settled(self) -> World:
+        """The same world for a second look within one command: silent, and what was fetched a moment ago still holds."""
+        again = World.__new__(World)
+        for slot in self.__slots__:
+            setattr(again, slot, getattr(self, slot))
+        again.is_offline, again.refresh, again.events = True, False, Events()
+        return again
 
     @property
     def project_file(self) -> str:
