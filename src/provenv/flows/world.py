@@ -78,7 +78,7 @@ class World:
         self.credential_urls = credential_urls
 
     def settled(self) -> World:
-        """The same world for a second look within one command: silent, and what was fetched a moment ago still holds."""
+        """The same world for a second look within one command: silent, and what was just fetched still holds."""
         again = World.__new__(World)
         for slot in self.__slots__:
             setattr(again, slot, getattr(self, slot))
