@@ -35,6 +35,8 @@ _PATIENCE = 0.1
 """Seconds before a bar appears: faster work is over before one could read it."""
 _REDRAW = 0.1
 _PLAIN_EVERY = 10.0
+_SUBJECT = 28
+"""Characters of a subject beside a bar."""
 
 
 def wants_colour(choice: ColourChoice, *, is_terminal: bool, has_no_color: bool) -> bool:
@@ -206,7 +208,7 @@ class Live(Events):
             total=phase.total,
             completed=phase.done,
             amount=amount,
-            subject=clean(phase.subject),
+            subject=_short(clean(phase.subject)),
             refresh=True,
         )
 
@@ -229,6 +231,12 @@ class Live(Events):
 
             # The console takes the bars away, writes, and draws them again below.
             self._progress.console.print(Text.from_ansi(text), soft_wrap=True)
+
+
+def _short(subject: str) -> str:
+    """A wheel by its package, so that its tags do not push the bar off the line."""
+    name = subject.partition("-")[0] if subject.endswith(".whl") else subject
+    return name if len(name) <= _SUBJECT else f"{name[: _SUBJECT - 1]}…"
 
 
 def _bars(stream: TextIO, *, has_colour: bool) -> Progress:
