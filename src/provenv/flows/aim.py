@@ -26,8 +26,8 @@ def aim(world: World) -> Aim:
     data = files.read(world.project_file, "run `provenv init` to start a project, or name one with --project")
     pin = files.read_if_there(os.path.join(world.directory, ".python-version"))
     key = digest(
-        provenv.__version__, world.directory, data, pin, world.python_request, world.search_path, world.default_index,
-        world.indexes, world.find_links, environment_stamp(world.environment_directory),
+        provenv.__version__, data, pin, world.python_request, world.search_path, world.default_index, world.indexes,
+        world.find_links, environment_stamp(world.environment_directory),
     )  # fmt: skip
     known: tuple[Aim, tuple[int, ...], str | None] | None = recall(world.cache, "aims", key)
     if known is not None:
