@@ -104,11 +104,13 @@ class Words:
     def _fact(self, fact: Fact) -> str:
         subject = self.candidates(fact.package, fact.when, fact.extra)
         describe = self._describe
+        # One candidate has all of its needs; of several candidates each has one of them.
+        link = "and" if fact.when.bit_count() == 1 else "or"
         if fact.is_unusable:
-            return f"{subject} {_joined([describe.reason(why) for why in fact.whys])}"
+            return f"{subject} {_joined([describe.reason(why) for why in fact.whys], link)}"
         if not fact.allow & ~1 and fact.allow:
             return f"{subject} excludes {self._object(fact.on, fact.full)}"
-        needs = _joined([describe.needed(why) for why in fact.whys]) or self._object(fact.on, fact.allow)
+        needs = _joined([describe.needed(why) for why in fact.whys], link) or self._object(fact.on, fact.allow)
         if fact.allow & 1:
             return f"{subject} allows only {needs}"
         if fact.allow:
@@ -123,8 +125,8 @@ class Words:
         return self.candidates(package, mask)
 
 
-def _joined(reasons: list[str]) -> str:
+def _joined(reasons: list[str], link: str) -> str:
     distinct = list(dict.fromkeys(reasons))
-    if len(distinct) <= _REASONS_SHOWN:
-        return " or ".join(distinct)
-    return f"{' or '.join(distinct[:_REASONS_SHOWN])} (or {len(distinct) - _REASONS_SHOWN} more)"
+    shown = f" {link} ".join(distinct[:_REASONS_SHOWN])
+    rest = len(distinct) - _REASONS_SHOWN
+    return f"{shown} ({link} {rest} more)" if rest > 0 else shown
