@@ -62,7 +62,9 @@ class _Words:
             return f"no index has a package named {name}"
         if not view.versions:
             return f"no version of {name} can be used here"
-        return f"no version of {name} that can be used here matches {text} (the newest is {view.versions[-1]})"
+        offered = [version for at, version in enumerate(view.versions, 1) if not view.yanked >> at & 1]
+        newest = f" (the newest is {offered[-1]})" if offered else ""
+        return f"no version of {name} that can be used here matches {text}{newest}"
 
     def _row(self, why: tuple[Any, ...]) -> Row:
         """The need behind a reason."""
@@ -111,7 +113,12 @@ def _excluded(answers: Answers, words: _Words) -> list[str]:
             continue
         wanted = [SpecifierSet(text) for text in specifiers]
         by_reason: dict[str, list[str]] = {}
-        for version, reason in view.excluded:
+        yanked = [
+            (version, "yanked, so it must be pinned with `==`")
+            for at, version in enumerate(view.versions, 1)
+            if view.yanked >> at & 1
+        ]
+        for version, reason in (*view.excluded, *yanked):
             if any(_admits(one, version) for one in wanted):
                 by_reason.setdefault(reason, []).append(version)
         if by_reason:
