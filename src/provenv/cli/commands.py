@@ -109,6 +109,7 @@ def run(words: Words, world: World, variables: Mapping[str, str]) -> int:
 
         environment = layer(world, words.with_, environment)
     world.events.finished("link")
+    world.close()
     execute(environment, command, variables)
 
 

@@ -65,5 +65,18 @@ def _inverted(graph: Graph) -> tuple[dict[str, show_tree.Package], list[show_tre
     for name, needed in graph.needs.items():
         for other in needed:
             users.setdefault(other, []).append(name)
-    leaves = [name for name in sorted(graph.versions) if not graph.needs.get(name)]
-    return _packages(graph, users), [show_tree.Branch(key=name) for name in leaves]
+    waiting = [name for name in sorted(graph.versions) if not graph.needs.get(name)]
+    roots: list[str] = []
+    seen: set[str] = set()
+    # Packages that need one another in a circle hang on no leaf: then the first of them by name is a root.
+    for start in (*waiting, *sorted(graph.versions)):
+        if start in seen:
+            continue
+        roots.append(start)
+        waiting = [start]
+        while waiting:
+            name = waiting.pop()
+            if name not in seen:
+                seen.add(name)
+                waiting.extend(users.get(name, ()))
+    return _packages(graph, users), [show_tree.Branch(key=name) for name in roots]

@@ -64,7 +64,10 @@ def _dispatch(words: Words, live: Live, variables: Mapping[str, str]) -> int:
     world = _world(words, live, variables)
     from provenv.cli import commands
 
-    return commands.COMMANDS[words.command](words, world, variables)
+    try:
+        return commands.COMMANDS[words.command](words, world, variables)
+    finally:
+        world.close()
 
 
 def _words(argv: list[str], variables: Mapping[str, str]) -> Words | int:
@@ -116,8 +119,8 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
     """Flags and environment variables, read here once."""
     cache = getattr(words, "cache_dir", None)
     project = getattr(words, "project", None)
-    indexes = [*(getattr(words, "index", None) or []), *variables.get("PROVENV_INDEX", "").split()]
-    places = [*(getattr(words, "find_links", None) or []), *variables.get("PROVENV_FIND_LINKS", "").split()]
+    indexes = [*map(_place, getattr(words, "index", None) or ()), *variables.get("PROVENV_INDEX", "").split()]
+    places = [*map(_place, getattr(words, "find_links", None) or ()), *variables.get("PROVENV_FIND_LINKS", "").split()]
     directory = os.path.abspath(project) if project is not None else _here()
     if words.command == "init":
         directory = os.path.abspath(getattr(words, "path", None) or directory)
@@ -141,6 +144,11 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
         network=_network(variables),
         credential_urls=tuple(word.partition("@")[2].strip() for word in getattr(words, "with_", ()) if "://" in word),
     )
+
+
+def _place(text: str) -> str:
+    """A place on the command line: a path is one from here, not from the project."""
+    return text if "://" in text else os.path.abspath(os.path.expanduser(text))
 
 
 def _here() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from provenv.errors import InputError
 from provenv.lockfile.write import to_toml
 from provenv.model.plan import Wanted
 
@@ -27,9 +26,7 @@ def export(wanted: Sequence[Wanted], form: str, *, has_hashes: bool = True, has_
 def _pylock(wanted: Sequence[Wanted]) -> str:
     packages = []
     for item in wanted:
-        if item.url is None:
-            raise InputError(item.name, "has no URL, so no other machine could fetch it")
-        file: dict[str, object] = {"url": item.url}
+        file: dict[str, object] = {"path": item.path} if item.url is None else {"url": item.url}
         if item.size is not None:
             file["size"] = item.size
         file["hashes"] = {"sha256": item.sha256}

@@ -32,8 +32,10 @@ def read_if_there(path: str) -> bytes | None:
 def replace(path: str, data: bytes) -> None:
     """Replace a file in one step: after a failure or a kill the old content is still there.
 
-    Raises InstallError naming the file and the reason (a full disk, a read-only project).
+    A symbolic link stays one: the file behind it is replaced. Raises InstallError naming the file and the reason (a
+    full disk, a read-only project).
     """
+    path = os.path.realpath(path)
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)

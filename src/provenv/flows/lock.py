@@ -107,7 +107,7 @@ def _lock_anew(
         for name, chosen in packages.items():
             earlier.setdefault(name, chosen.version)
     world.events.finished("resolve")
-    tables, environments, grouped = merge(solved)
+    tables, environments, grouped = merge(solved, _beside(world, aimed))
     fresh = to_toml(_document(aimed, tables, environments, grouped))
     new: dict[str, tuple[str, ...]] = {}
     for table in tables:
@@ -124,6 +124,15 @@ def _lock_anew(
         is_written=is_changed and not is_dry,
         warnings=tuple(dict.fromkeys(warnings)),
     )
+
+
+def _beside(world: World, aimed: Aim) -> str | None:
+    """The URL of the project's directory, when the project looks for files in it."""
+    if not any(url.startswith("file:") for _, url, _ in aimed["locations"]):
+        return None
+    from provenv.index.local import url_of_path
+
+    return url_of_path(world.directory).rstrip("/") + "/"
 
 
 def _document(aimed: Aim, tables: list[dict[str, Any]], environments: list[str], grouped: list[str]) -> dict[str, Any]:

@@ -35,8 +35,11 @@ def catalog(world: World, locations: Sequence[tuple[str, str, str]]) -> Catalog:
 def supply(
     world: World, locations: Sequence[tuple[str, str, str]], environment: dict[str, str], tags: Sequence[str]
 ) -> IndexSupply:
-    """The supply of one target."""
-    return IndexSupply(catalog(world, locations), environment, tags, world.events)
+    """The supply of one target; ``world.close`` closes the catalog behind it."""
+    key = tuple(map(tuple, locations))
+    if key not in world.doors:
+        world.doors[key] = catalog(world, locations)
+    return IndexSupply(world.doors[key], environment, tags, world.events)
 
 
 def _settings(world: World) -> NetSettings:

@@ -42,9 +42,9 @@ def parse_aim(world: World, data: bytes, pin: bytes | None) -> Aim:
 def words_aim(world: World, words: Sequence[str], interpreter: Interpreter) -> Aim:
     """The aim of a few requirements without a project, for ``run --with``. Raises UsageError."""
     lines = []
-    for word in words:
+    for number, word in enumerate(words, 1):
         try:
-            lines.append(Line(requirement=Requirement(word), text=word, where=f"--with {word}"))
+            lines.append(Line(requirement=Requirement(word), text=word, where=f"--with {number}"))
         except InvalidRequirement as error:
             raise UsageError(f"--with: `{word}` is not a requirement: {str(error).splitlines()[0]}") from error
     project = Project(name=None, requires_python=None, dependencies=tuple(lines))

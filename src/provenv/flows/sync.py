@@ -11,7 +11,7 @@ from provenv.env.create import create
 from provenv.env.drift import drifted
 from provenv.env.paths import Paths
 from provenv.env.scan import scan
-from provenv.errors import StaleLock
+from provenv.errors import InstallError, StaleLock
 from provenv.flows import files
 from provenv.flows.aim import aim
 from provenv.flows.environment import environment_program
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from provenv.flows.world import World
     from provenv.model.machine import Interpreter
     from provenv.model.plan import Wanted
+    from provenv.store.guard import Guard
 
 
 class Synced:
@@ -74,12 +75,36 @@ def sync(
         data = locked.data
     interpreter = _interpreter(world, is_frozen)
     wanted = select_wanted(world, data, interpreter, choice)
+    plan, is_fresh = _planned(world, interpreter, wanted, is_inexact=is_inexact, is_told=is_dry)
+    root = world.environment_directory
+    if not is_dry and (is_fresh or not plan.is_empty or receipts.read(root) is None):
+        with _alone(world):
+            # Another sync may have been at work until now: then what was seen before is no longer so.
+            plan, is_fresh = _planned(world, interpreter, wanted, is_inexact=is_inexact, is_told=True)
+            _realise(world, plan, interpreter, data, is_fresh=is_fresh, has_bytecode=has_bytecode)
+    return Synced(root, plan, locked, is_created=is_fresh)
+
+
+def _planned(
+    world: World, interpreter: Interpreter, wanted: Sequence[Wanted], *, is_inexact: bool, is_told: bool
+) -> tuple[Plan, bool]:
+    """What must change, and whether the environment must be made first; ``is_told``: warn of what is damaged."""
     is_fresh = not _is_environment_of(world, interpreter)
-    found = () if is_fresh else _found(world, interpreter)
-    plan = plan_between(found, wanted, is_inexact=is_inexact)
-    if not is_dry:
-        _realise(world, plan, interpreter, data, is_fresh=is_fresh, has_bytecode=has_bytecode)
-    return Synced(world.environment_directory, plan, locked, is_created=is_fresh)
+    found = () if is_fresh else _found(world, interpreter, is_told=is_told)
+    return plan_between(found, wanted, is_inexact=is_inexact), is_fresh
+
+
+def _alone(world: World) -> Guard:
+    """Held by the one process that changes the environment; it lies in the cache, so that nothing is left behind."""
+    directory = os.path.join(world.cache, "guards")
+    try:
+        os.makedirs(directory, exist_ok=True)
+    except OSError as error:
+        raise InstallError(f"{directory}: cannot be made: {error.strerror}", hint="give another --cache-dir") from error
+    from provenv.store.guard import Guard
+
+    root = os.path.realpath(world.environment_directory)
+    return Guard(os.path.join(directory, digest(root)), world.events, root)
 
 
 def plan_between(found: Sequence[Installed], wanted: Sequence[Wanted], *, is_inexact: bool = False) -> Plan:
@@ -93,7 +118,7 @@ def plan_between(found: Sequence[Installed], wanted: Sequence[Wanted], *, is_ine
     return Plan(install=tuple(install), remove=tuple(sorted(remove, key=lambda item: item.name)), keep=tuple(keep))
 
 
-def _found(world: World, interpreter: Interpreter) -> tuple[Installed, ...]:
+def _found(world: World, interpreter: Interpreter, *, is_told: bool) -> tuple[Installed, ...]:
     """What is installed; a distribution with a missing or changed file counts as another tool's, and is replaced."""
     root = world.environment_directory
     found = scan(Paths.from_interpreter(root, interpreter))
@@ -101,7 +126,7 @@ def _found(world: World, interpreter: Interpreter) -> tuple[Installed, ...]:
     if receipt is None:
         return found
     damaged = drifted(root, receipt)
-    for name, paths in damaged.items():
+    for name, paths in damaged.items() if is_told else ():
         world.events.warned(f"{name} is restored: {paths[0]} was changed or is missing" + _more(len(paths) - 1))
     return tuple(Installed(name=item.name, version=item.version) if item.name in damaged else item for item in found)
 

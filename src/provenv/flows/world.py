@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from provenv.index.catalog import Catalog
     from provenv.store.store import Store
 
 
@@ -29,6 +30,7 @@ class World:
         "credential_urls",
         "default_index",
         "directory",
+        "doors",
         "environment_directory",
         "events",
         "find_links",
@@ -76,6 +78,8 @@ class World:
         self.link_mode = link_mode
         self.network = dict(network or {})
         self.credential_urls = credential_urls
+        self.doors: dict[tuple[object, ...], Catalog] = {}
+        """What is open, by its locations: all targets of a command look through the same doors."""
 
     def settled(self) -> World:
         """The same world for a second look within one command: silent, and what was just fetched still holds."""
@@ -94,6 +98,11 @@ class World:
     def lock_file(self) -> str:
         """The path of ``pylock.toml``."""
         return os.path.join(self.directory, "pylock.toml")
+
+    def close(self) -> None:
+        """Close every door to the network; the world may be used again."""
+        while self.doors:
+            self.doors.popitem()[1].close()
 
     def store(self) -> Store:
         """The store of this computer."""

@@ -55,10 +55,12 @@ class Solved:
         self.packages = packages
 
 
-def merge(targets: Sequence[Solved]) -> tuple[list[Entry], list[str], list[str]]:
+def merge(targets: Sequence[Solved], beside: str | None = None) -> tuple[list[Entry], list[str], list[str]]:
     """The lock's package tables (sorted), its ``environments``, and the names of targets used as dependency groups.
 
-    A target that shares its marker environment with an earlier one is told by a group of its own name.
+    ``beside`` is the ``file:`` URL of the lock's directory, with a final slash: wheels below it are told by a path from
+    there, so that a project can be moved. A target that shares its marker environment with an earlier one is told by a
+    group of its own name.
     """
     grouped = _told_by_group(targets)
     entries: dict[tuple[str, str, str], dict[str, Chosen]] = {}
@@ -69,7 +71,7 @@ def merge(targets: Sequence[Solved]) -> tuple[list[Entry], list[str], list[str]]
     for name, version, source in entries:
         versions.setdefault(name, set()).add((version, source))
     tables = [
-        _entry(name, version, users, targets, grouped, len(versions[name]) > 1)
+        _entry(name, version, users, targets, grouped, beside)
         for (name, version, _), users in sorted(entries.items(), key=lambda item: item[0])
     ]
     return tables, _environments(targets), sorted(grouped)
@@ -101,7 +103,7 @@ def _entry(
     users: Mapping[str, Chosen],
     targets: Sequence[Solved],
     grouped: frozenset[str],
-    is_split: bool,
+    beside: str | None,
 ) -> Entry:
     first = next(iter(users.values()))
     table: Entry = {"name": name, "version": version}
@@ -115,25 +117,42 @@ def _entry(
         _, url, hashes, size, _ = first.files[0]
         table["archive"] = _file(None, url, hashes, size, None)
         return table
-    if first.index:
+    if first.index and not _path_from(beside, first.index):
         table["index"] = first.index
-    table["wheels"] = [_file(*files[filename]) for filename in sorted(files)]
+    table["wheels"] = [_file(*files[filename], beside) for filename in sorted(files)]
     return table
 
 
 def _file(
-    filename: str | None, url: str, hashes: Sequence[tuple[str, str]], size: int | None, time: str | None
+    filename: str | None,
+    url: str,
+    hashes: Sequence[tuple[str, str]],
+    size: int | None,
+    time: str | None,
+    beside: str | None = None,
 ) -> Entry:
     table: Entry = {}
     if filename is not None:
         table["name"] = filename
     if time is not None:
         table["upload-time"] = _Time(time)
-    table["url"] = url
+    if path := _path_from(beside, url):
+        table["path"] = path
+    else:
+        table["url"] = url
     if size is not None:
         table["size"] = size
     table["hashes"] = dict(hashes)
     return table
+
+
+def _path_from(beside: str | None, url: str) -> str | None:
+    """The path of a file below the lock's directory, as PEP 751 writes it; None when it lies elsewhere."""
+    if beside is None or not url.startswith(beside):
+        return None
+    from urllib.parse import unquote
+
+    return unquote(url.removeprefix(beside))
 
 
 class _Time(str):

@@ -97,6 +97,10 @@ class _Reader:
             indexes=tuple(self._indexes(tool)),
             find_links=tuple(self._strings(tool.get("find-links", []), "tool.provenv.find-links")),
         )
+        for target in found.targets:
+            if canonicalize_name(target.name) in groups:
+                # In the lock a target may be told by a dependency group of its name.
+                self._problem(f"tool.provenv.targets.{target.name}", "a dependency group has this name: choose another")
         self._raise()
         return found
 
