@@ -97,12 +97,13 @@ def _ask(executable: str) -> dict[str, Any]:
     try:
         finished = subprocess.run([executable, "-I", "-c", _SCRIPT], capture_output=True, text=True, timeout=60)
         facts = json.loads(finished.stdout)
+        if not isinstance(facts, dict) or "markers" not in facts:
+            raise ValueError("something else was said")
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise Unavailable(
             f"{executable}: this is not a Python interpreter that can be started",
             hint="give the path of a Python interpreter, a version such as 3.12, or a name such as python3.12",
         ) from error
-    assert isinstance(facts, dict)
     return facts
 
 

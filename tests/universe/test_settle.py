@@ -1,0 +1,83 @@
+"""The loop of question and answer against a real index: what the universe makes of untidy packages."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.worlds.fixtures import house, launcher
+from tests.worlds.house import House
+
+__all__ = ["house", "launcher"]
+
+
+def test_the_newest_that_fits_together_is_chosen(house: House) -> None:
+    for version in ("1.0", "2.0", "3.0"):
+        house.wheel("alpha", version, (f"core=={version}",))
+        house.wheel("core", version)
+    house.wheel("beta", "1.0", ("core<3",))
+    house.project("alpha", "beta")
+    house.do("lock")
+    assert house.locked() == {"alpha": "2.0", "beta": "1.0", "core": "2.0"}
+
+
+def test_long_ways_back_are_found(house: House) -> None:
+    for number in range(1, 40):
+        house.wheel("app", f"{number}.0", (f"lib>={number}",))
+    for number in range(1, 12):
+        house.wheel("lib", f"{number}.0", (f"base>={number}",))
+    for number in range(1, 6):
+        house.wheel("base", f"{number}.0")
+    house.project("app")
+    house.do("lock")
+    assert house.locked() == {"app": "5.0", "base": "5.0", "lib": "5.0"}
+
+
+def test_metadata_that_is_broken_makes_only_its_version_unusable(house: House) -> None:
+    house.wheel("alpha", "1.0")
+    house.wheel("alpha", "2.0", ("this is not a requirement!!",))
+    house.wheel("alpha", "3.0", headers=(("Requires-Python", "sometimes"),))
+    house.project("alpha")
+    house.do("lock")
+    assert house.locked() == {"alpha": "1.0"}
+
+
+def test_a_direct_reference_inside_a_package_is_refused(house: House) -> None:
+    house.wheel("alpha", "1.0")
+    house.wheel("alpha", "2.0", ("beta @ https://files.example/beta-1.0-py3-none-any.whl",))
+    house.project("alpha")
+    house.do("lock")
+    assert house.locked() == {"alpha": "1.0"}
+
+
+@pytest.mark.parametrize("sidecars", ["announced", "unannounced", "none"])
+@pytest.mark.parametrize("formats", ["json", "html"])
+def test_every_kind_of_index_gives_the_same_lock(house: House, sidecars: str, formats: str) -> None:
+    house.wheel("alpha", "1.0", ("beta>=1",), extras={"x": ("gamma",)})
+    house.wheel("beta", "1.5", ("gamma<2",))
+    house.wheel("gamma", "1.0")
+    house.wheel("gamma", "2.0")
+    assert sidecars in ("announced", "unannounced", "none")
+    setattr(house.server, "sidecars", sidecars)  # noqa: B010 - a Literal, told by the parameter
+    setattr(house.server, "formats", formats)  # noqa: B010
+    house.project("alpha[x]")
+    house.do("lock")
+    assert house.locked() == {"alpha": "1.0", "beta": "1.5", "gamma": "1.0"}
+
+
+def test_an_extra_only_where_its_marker_holds(house: House) -> None:
+    house.wheel("alpha", "1.0", extras={"x": ("beta ; sys_platform == 'nowhere'", "gamma")})
+    house.wheel("gamma")
+    house.project("alpha[x]")
+    house.do("lock")
+    assert house.locked() == {"alpha": "1.0", "gamma": "1.0"}
+
+
+def test_a_package_that_is_needed_with_and_without_an_extra(house: House) -> None:
+    house.wheel("alpha", "1.0", ("beta",))
+    house.wheel("beta", "1.0", extras={"x": ("gamma",)})
+    house.wheel("gamma")
+    house.project("alpha", more='[project.optional-dependencies]\nfull = ["beta[x]"]\n')
+    house.do("sync")
+    assert house.installed() == {"alpha": "1.0", "beta": "1.0"}
+    house.do("sync", "--extra", "full")
+    assert house.installed() == {"alpha": "1.0", "beta": "1.0", "gamma": "1.0"}
