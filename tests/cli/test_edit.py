@@ -168,3 +168,19 @@ def test_no_sync_locks_only(house: House) -> None:
     house.do("add", "--no-sync", "beta")
     assert house.locked() == {"beta": "1.0"}
     assert not house.environment.exists()
+
+
+@pytest.mark.parametrize("has_lock", [True, False])
+def test_an_add_whose_install_fails_changes_nothing(house: House, has_lock: bool) -> None:
+    """The lock can be made, but the wheel is not what the index promised: no line, no pin and no package stays."""
+    house.wheel("broken", "1.0")
+    house.wheel("alpha", "1.0")
+    house.project("alpha")
+    if has_lock:
+        assert house.do("sync").code == 0
+    before = house.project_file.read_bytes()
+    lock_before = house.lock_file.read_bytes() if has_lock else None
+    house.server.wrong_hashes["broken-1.0-py3-none-any.whl"] = "0" * 64
+    assert "broken-1.0-py3-none-any.whl" in house.refused("add", "broken")
+    assert house.project_file.read_bytes() == before
+    assert (house.lock_file.read_bytes() if house.lock_file.exists() else None) == lock_before

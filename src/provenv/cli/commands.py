@@ -116,17 +116,21 @@ def run(words: Words, world: World, variables: Mapping[str, str]) -> int:
 def add(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv add``."""
     from provenv.flows.edit import add as flow
+    from provenv.flows.edit import all_or_nothing
 
-    locked = flow(world, words.packages, _place(words), has_bounds=not words.raw, is_frozen=words.frozen)
-    return _after_edit(words, world, locked)
+    with all_or_nothing(world):
+        locked = flow(world, words.packages, _place(words), has_bounds=not words.raw, is_frozen=words.frozen)
+        return _after_edit(words, world, locked)
 
 
 def remove(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv remove``."""
+    from provenv.flows.edit import all_or_nothing
     from provenv.flows.edit import remove as flow
 
-    locked = flow(world, words.packages, _place(words), is_frozen=words.frozen)
-    return _after_edit(words, world, locked)
+    with all_or_nothing(world):
+        locked = flow(world, words.packages, _place(words), is_frozen=words.frozen)
+        return _after_edit(words, world, locked)
 
 
 def tree(words: Words, world: World, variables: Mapping[str, str]) -> int:

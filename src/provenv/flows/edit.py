@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import tomlkit
@@ -19,7 +20,7 @@ from provenv.flows.parse_aim import read_project
 from provenv.flows.world import World
 from provenv.model.project import Project
 
-__all__ = ["Place", "add", "remove"]
+__all__ = ["Place", "add", "all_or_nothing", "remove"]
 
 
 class Place:
@@ -43,6 +44,18 @@ class Place:
                 return "project", "dependencies"
 
 
+@contextmanager
+def all_or_nothing(world: World) -> Iterator[None]:
+    """When the block fails or is interrupted, project file and lock are put back as they were."""
+    before = {path: files.read_if_there(path) for path in (world.project_file, world.lock_file)}
+    try:
+        yield
+    except BaseException:
+        for path, data in before.items():
+            _put_back(path, data)
+        raise
+
+
 def add(
     world: World, words: Sequence[str], place: Place, *, has_bounds: bool = True, is_frozen: bool = False
 ) -> Locked | None:
@@ -61,8 +74,7 @@ def add(
     if is_frozen:
         files.replace(world.project_file, _bytes(document))
         return None
-    lock_before = files.read_if_there(world.lock_file)
-    try:
+    with all_or_nothing(world):
         files.replace(world.project_file, _bytes(document))
         locked = lock(world)
         if has_bounds and _bounded(array, wanted, locked.new):
@@ -70,10 +82,6 @@ def add(
             old = locked.old
             locked = lock(world.settled())
             locked = Locked(locked.data, old, locked.new, is_changed=True, is_written=True, warnings=locked.warnings)
-    except BaseException:
-        files.replace(world.project_file, before)
-        _put_back(world.lock_file, lock_before)
-        raise
     return locked
 
 
@@ -93,16 +101,9 @@ def remove(world: World, names: Sequence[str], place: Place, *, is_frozen: bool 
             )
         for number in reversed(found):
             del array[number]
-    files.replace(world.project_file, _bytes(document))
-    if is_frozen:
-        return None
-    lock_before = files.read_if_there(world.lock_file)
-    try:
-        return lock(world)
-    except BaseException:
-        files.replace(world.project_file, before)
-        _put_back(world.lock_file, lock_before)
-        raise
+    with all_or_nothing(world):
+        files.replace(world.project_file, _bytes(document))
+        return None if is_frozen else lock(world)
 
 
 def _elsewhere(project: Project, name: str) -> str:
