@@ -118,9 +118,11 @@ def _elsewhere(project: Project, name: str) -> str:
 
 
 def _put_back(path: str, data: bytes | None) -> None:
+    if files.read_if_there(path) == data:
+        return
     if data is None:
         files.remove(path)
-    elif files.read_if_there(path) != data:
+    else:
         files.replace(path, data)
 
 
