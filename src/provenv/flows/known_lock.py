@@ -72,7 +72,16 @@ def _change(old: object, new: object) -> str:
 def _items(value: object) -> list[str]:
     if isinstance(value, dict):
         return [f"{item}` in `{key}" for key, items in value.items() for item in _items(items)]
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    if not isinstance(value, list):
+        return []
+    return [_target(item) if isinstance(item, dict) else str(item) for item in value]
+
+
+def _target(record: dict[str, object]) -> str:
+    """A target in one line: ``train: linux-x86_64, python 3.12, driver 535.104.05``."""
+    parts = [str(record.get("platform"))]
+    parts += [f"{key} {record[key]}" for key in record if key not in ("name", "platform")]
+    return f"{record.get('name')}: {', '.join(parts)}"
 
 
 def known_lock(world: World, data: bytes) -> KnownLock:

@@ -159,6 +159,11 @@ def _locations(world: World, project: Project) -> Iterator[tuple[str, str, str]]
 
     User names and passwords are left out: an aim is kept on disk. ``network`` reads them when it connects.
     """
+    for url in (*world.indexes, *filter(None, [world.default_index]), *world.find_links):
+        try:
+            location_from(url, directory=world.directory)
+        except InputError as error:
+            raise UsageError(error.message, hint="this was given on the command line or in a variable") from error
     default = world.default_index
     places: list[tuple[str, str | None]] = [(url, None) for url in world.indexes]
     for index in project.indexes:
