@@ -226,11 +226,14 @@ def activation_scripts(root: str, prompt: str, *, is_windows: bool) -> dict[str,
 
 
 def _filled(template: str, words: tuple[tuple[str, str], ...]) -> str:
-    import re
+    """The template with its placeholders filled; what is filled in is not looked at again.
 
-    # One pass: a path that happens to hold another placeholder's name is left as it is.
-    values = dict(words)
-    return re.sub("|".join(values), lambda found: values[found[0]], template)
+    Without ``re``, whose import costs more than making the whole environment.
+    """
+    if not words:
+        return template
+    (placeholder, value), *rest = words
+    return value.join(_filled(piece, tuple(rest)) for piece in template.split(placeholder))
 
 
 def _posix(text: str) -> str:
