@@ -34,7 +34,7 @@ packages = "%s/lib/python%d.%d%s/site-packages" % (
 )
 sys.path.append(packages)
 try:
-    from provenv.cli.quick import main
+    from provenv.cli.quick import leave, main
 except ModuleNotFoundError as missing:
     if missing.name != "provenv":
         raise
@@ -44,9 +44,9 @@ except ModuleNotFoundError as missing:
     sys.path.remove(packages)
     site.main()
     try:
-        from provenv.cli.quick import main
+        from provenv.cli.quick import leave, main
     except ModuleNotFoundError:
         site.addsitedir(site.getusersitepackages())
-        from provenv.cli.quick import main
+        from provenv.cli.quick import leave, main
 
-sys.exit(main(sys.argv[1:]))
+leave(main(sys.argv[1:]))

@@ -10,11 +10,12 @@ import os
 import sys
 from _blake2 import blake2b
 
-__all__ = ["Stamp", "cache_directory", "main", "stamp_path", "words_of"]
+__all__ = ["Stamp", "cache_directory", "leave", "main", "stamp_path", "words_of"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import NoReturn
 
 _FORMAT = 3
 _QUICK = ("lock", "run", "sync")
@@ -187,3 +188,13 @@ def main(argv: list[str]) -> int:
     from provenv.cli.main import main as ordinary
 
     return ordinary(argv)
+
+
+def leave(code: int) -> "NoReturn":
+    """End the process without taking the interpreter apart: all is closed, and the kernel frees memory faster."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = code or 1  # nobody reads any more, or the disk is full
+    os._exit(code)
