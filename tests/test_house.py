@@ -106,6 +106,7 @@ def installed(tmp_path: Path) -> Path:
         "def main(argv):\n"
         "    print(argv, sys.flags.isolated, sys.flags.no_site, 'site' in sys.modules)\n"
         "    return 7\n"
+        "leave = sys.exit\n"
     )
     bin_directory = place / "bin"
     bin_directory.mkdir()
