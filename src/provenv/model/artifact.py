@@ -35,8 +35,3 @@ class Artifact:
     def sha256(self) -> str | None:
         """The SHA-256 in hex, if the index told it."""
         return dict(self.hashes).get("sha256")
-
-    @property
-    def is_wheel(self) -> bool:
-        """Whether the file name is that of a wheel."""
-        return self.filename.endswith(".whl")

@@ -7,7 +7,6 @@ deep, whatever order the solver asks in.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 
 from packaging.version import Version
@@ -201,8 +200,3 @@ def _carry_over(stale: View, fresh: View) -> None:
             rows = tuple(row for row, mask in stale.needs.items() if mask >> old & 1)
             extras = tuple(extra for extra, mask in stale.extras.items() if mask >> old & 1)
             fresh.learn(new, rows, extras)
-
-
-def cache_directory(root: str, target_key: str, index_key: str) -> str:
-    """Where the views of one target on one set of indexes are kept."""
-    return os.path.join(root, "views", target_key, index_key)
