@@ -38,7 +38,7 @@ def aim(world: World) -> Aim:
 
     fresh = parse_aim(world, data, pin)
     # A path in the project file means another place in another directory; without one, a copy of a project is known.
-    is_local = any(url.startswith("file:") for _, url, _ in fresh["locations"])
+    is_local = any(url.startswith("file:") for _, url, *_ in fresh["locations"])
     stamp, directory = _program_stamp(fresh["interpreter"]), world.directory if is_local else None
     remember(world.cache, "aims", key, (fresh, stamp, directory))
     return fresh

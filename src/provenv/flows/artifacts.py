@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import urldefrag, urlsplit
+from urllib.parse import urlsplit
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from provenv.errors import InputError
+from provenv.flows.aimed import Reference
 from provenv.flows.world import World
 from provenv.model.artifact import Artifact, FileRow
-from provenv.net.secrets import split_credentials
 from provenv.universe.answers import Supply
 from provenv.universe.pypi import IndexSupply
 from provenv.universe.view import View
@@ -29,20 +29,19 @@ def file_rows(world: World, supply: Supply, view: View, candidate: int) -> tuple
     return tuple(_row(world, supply, artifact) for artifact in artifacts)
 
 
-def direct_view(world: World, supply: Supply, name: str, url: str) -> View:
+def direct_view(world: World, supply: Supply, name: str, reference: Reference) -> View:
     """The view of a direct reference to a wheel (PEP 508 ``name @ URL``): one candidate. Raises InputError."""
     assert isinstance(supply, IndexSupply)
-    clean, fragment = urldefrag(split_credentials(url)[0])
-    filename = urlsplit(clean).path.rpartition("/")[2]
+    url = reference["url"]
+    filename = urlsplit(url).path.rpartition("/")[2]
     try:
         told, version, _, _ = parse_wheel_filename(filename)
     except InvalidWheelFilename as error:
         raise InputError(f"{world.project_file}: {url}", f"`{filename}` is not the name of a wheel") from error
     if told != canonicalize_name(name):
         raise InputError(f"{world.project_file}: {url}", f"this is a wheel of {told}, not of {name}")
-    algorithm, _, value = fragment.partition("=")
-    hashes = ((algorithm, value.lower()),) if algorithm == "sha256" else ()
-    artifact = Artifact(filename=filename, url=clean, hashes=hashes)
+    hashes = (("sha256", reference["sha256"]),) if reference["sha256"] else ()
+    artifact = Artifact(filename=filename, url=url, hashes=hashes)
     view = supply.direct(name, str(version), artifact)
     view.chosen[1] = (_row(world, supply, artifact),)
     return view

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from provenv.errors import InputError
 from provenv.events import Events
-from provenv.flows.network import catalog
+from provenv.flows.network import Place, catalog
 from provenv.flows.world import World
 from provenv.index.catalog import Catalog
 from provenv.index.local import path_of_url
@@ -109,7 +109,7 @@ class _Download:
         self._receiver.__exit__(KeyboardInterrupt, None, None)
 
 
-def _locations(world: World) -> Sequence[tuple[str, str, str]]:
+def _locations(world: World) -> Sequence[Place]:
     from provenv.flows.aim import aim
 
     return aim(world)["locations"] if os.path.exists(world.project_file) else []

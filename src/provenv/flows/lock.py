@@ -128,7 +128,7 @@ def _lock_anew(
 
 def _beside(world: World, aimed: Aim) -> str | None:
     """The URL of the project's directory, when the project looks for files in it."""
-    if not any(url.startswith("file:") for _, url, _ in aimed["locations"]):
+    if not any(url.startswith("file:") for _, url, *_ in aimed["locations"]):
         return None
     from provenv.index.local import url_of_path
 
@@ -185,7 +185,7 @@ def solve_target(
             _files(world, answers, view, candidate),
             sorted(needed),
             frozenset(sections[name]),
-            target["urls"].get(name),
+            target["references"][name]["url"] if name in target["references"] else None,
         )
         if view.yanked >> candidate & 1:
             answers.warnings.append(_yanked(answers, view, candidate))
@@ -211,11 +211,11 @@ def _files(world: World, answers: Answers, view: View, candidate: int) -> tuple[
 def _answers(world: World, aimed: Aim, target: AimedTarget, pins: Mapping[str, str]) -> Answers:
     direct: dict[str, View] = {}
     supply: Callable[[], Supply] = lambda: _supply(world, aimed, target)  # noqa: E731
-    if target["urls"]:
+    if target["references"]:
         made = _supply(world, aimed, target)
         from provenv.flows.artifacts import direct_view
 
-        direct = {name: direct_view(world, made, name, url) for name, url in target["urls"].items()}
+        direct = {name: direct_view(world, made, name, item) for name, item in target["references"].items()}
         supply = lambda: made  # noqa: E731
     return Answers(
         [(row, where) for row, where, _ in target["rows"]],
@@ -230,4 +230,4 @@ def _answers(world: World, aimed: Aim, target: AimedTarget, pins: Mapping[str, s
 def _supply(world: World, aimed: Aim, target: AimedTarget) -> Supply:
     from provenv.flows.network import supply
 
-    return supply(world, aimed["locations"], target["environment"], target["tags"])
+    return supply(world, aimed, target)

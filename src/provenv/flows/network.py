@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
+from typing import TypeAlias
 
 import provenv
 from provenv.flows import files
+from provenv.flows.aimed import Aim, AimedTarget
 from provenv.flows.parse_aim import read_project
 from provenv.flows.world import World
 from provenv.index.catalog import Catalog
@@ -16,30 +18,45 @@ from provenv.net.client import Client
 from provenv.net.settings import NetSettings
 from provenv.universe.pypi import IndexSupply
 
-__all__ = ["catalog", "supply"]
+__all__ = ["Place", "catalog", "supply"]
 
 
-def catalog(world: World, locations: Sequence[tuple[str, str, str]]) -> Catalog:
+Place: TypeAlias = tuple[str, str, str, bool, tuple[int, ...]]
+
+
+def catalog(world: World, locations: Sequence[Place], pinned: Mapping[str, str] | None = None) -> Catalog:
     """The indexes of a project, behind one HTTP client that is made with the first request."""
     return Catalog(
-        [Location(name=name, url=url, kind="flat" if kind == "flat" else "simple") for name, url, kind in locations],
+        [
+            Location(
+                name=name,
+                url=url,
+                kind="flat" if kind == "flat" else "simple",
+                is_explicit=is_explicit,
+                ignored_statuses=frozenset(statuses),
+            )
+            for name, url, kind, is_explicit, statuses in locations
+        ],
         os.path.join(world.cache, "index"),
         lambda: Client(_settings(world), world.events),
         is_offline=world.is_offline,
         refresh=world.refresh,
         now=world.now,
         events=world.events,
+        pinned=pinned,
     )
 
 
-def supply(
-    world: World, locations: Sequence[tuple[str, str, str]], environment: dict[str, str], tags: Sequence[str]
-) -> IndexSupply:
+def supply(world: World, aimed: Aim, target: AimedTarget) -> IndexSupply:
     """The supply of one target; ``world.close`` closes the catalog behind it."""
-    key = tuple(map(tuple, locations))
+    locations, pinned = aimed["locations"], target["pinned"]
+    key = (
+        *((name, url, kind, is_explicit, tuple(statuses)) for name, url, kind, is_explicit, statuses in locations),
+        *sorted(pinned.items()),
+    )
     if key not in world.doors:
-        world.doors[key] = catalog(world, locations)
-    return IndexSupply(world.doors[key], environment, tags, world.events)
+        world.doors[key] = catalog(world, locations, pinned)
+    return IndexSupply(world.doors[key], target["environment"], target["tags"], world.events)
 
 
 def _settings(world: World) -> NetSettings:

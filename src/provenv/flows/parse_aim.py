@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Sequence
-from urllib.parse import urlsplit
+from urllib.parse import urldefrag, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from provenv.errors import InputError, UsageError
-from provenv.flows.aimed import Aim, AimedTarget
+from provenv.flows.aimed import Aim, AimedTarget, Policy, Reference
 from provenv.flows.memory import digest
 from provenv.flows.python import interpreter_of
 from provenv.flows.world import World
@@ -77,10 +77,35 @@ def _aim(world: World, project: Project, targets: tuple[Target, ...], interprete
         "default_groups": list(project.default_groups),
         "targets": [_aimed(target, project, world) for target in targets],
         "locations": locations,
-        "index_key": digest([(url, kind) for _, url, kind in locations]),
+        "index_key": digest([(url, kind, is_explicit) for _, url, kind, is_explicit, _ in locations]),
+        "conflicts": [],
+        "members": {},
+        "policy": _policy(),
         "inputs": _inputs(project, targets),
         "texts": {line.where: _text(line) for _, line in _sections(project)},
+        "watched": [],
         "interpreter": interpreter,
+    }
+
+
+def _policy() -> Policy:
+    return {
+        "resolution": "highest",
+        "prerelease": "if-necessary-or-explicit",
+        "index_strategy": "first-index",
+        "exclude_newer": None,
+        "exclude_newer_package": {},
+        "no_build": False,
+        "no_build_packages": [],
+        "no_binary": False,
+        "no_binary_packages": [],
+        "no_build_isolation": False,
+        "no_build_isolation_packages": [],
+        "extra_build": {},
+        "build_constraints": [],
+        "config_settings": {},
+        "config_settings_package": {},
+        "metadata": [],
     }
 
 
@@ -107,14 +132,19 @@ def _sections(project: Project) -> Iterator[tuple[str, Line]]:
 def _aimed(target: Target, project: Project, world: World) -> AimedTarget:
     environment, tags = target.environment(), target.tags()
     needs = Needs(environment)
-    urls: dict[str, str] = {}
+    references: dict[str, Reference] = {}
     aimed: AimedTarget = {
         "name": target.name,
         "key": digest(environment, tags),
         "environment": environment,
         "tags": tags,
+        "is_declared": target.is_declared,
         "rows": [],
-        "urls": urls,
+        "references": references,
+        "pinned": {},
+        "constraints": [],
+        "overrides": {},
+        "excludes": [],
     }
     for section, line in _sections(project):
         requirement = line.requirement
@@ -125,7 +155,8 @@ def _aimed(target: Target, project: Project, world: World) -> AimedTarget:
             aimed["rows"].extend(_own_extras(row[2], project, needs, line, section))
             continue
         if requirement.url is not None:
-            _direct(row[1], split_credentials(requirement.url)[0], urls, f"{world.project_file}: {line.where}")
+            where = f"{world.project_file}: {line.where}"
+            _direct(row[1], split_credentials(requirement.url)[0], references, where)
         aimed["rows"].append((row, line.where, section))
     return aimed
 
@@ -145,16 +176,27 @@ def _own_extras(
                 yield from _own_extras(row[2], project, needs, line, section, (*seen, extra))
 
 
-def _direct(name: str, url: str, urls: dict[str, str], where: str) -> None:
-    if urls.setdefault(name, url) != url:
-        raise InputError(where, f"two direct references for {name}: {urls[name]} and {url}")
+def _direct(name: str, text: str, references: dict[str, Reference], where: str) -> None:
+    url, fragment = urldefrag(text)
+    algorithm, _, value = fragment.partition("=")
+    reference: Reference = {
+        "kind": "archive",
+        "url": url,
+        "rev": None,
+        "subdirectory": None,
+        "sha256": value.lower() if algorithm == "sha256" else None,
+        "is_editable": False,
+        "is_virtual": False,
+    }
+    if references.setdefault(name, reference) != reference:
+        raise InputError(where, f"two direct references for {name}: {references[name]['url']} and {url}")
     if not urlsplit(url).path.endswith(".whl") or urlsplit(url).scheme not in ("http", "https", "file"):
         raise InputError(
             where, f"`{url}` is not the URL of a wheel", hint="only wheels can be used as direct references so far"
         )
 
 
-def _locations(world: World, project: Project) -> Iterator[tuple[str, str, str]]:
+def _locations(world: World, project: Project) -> Iterator[tuple[str, str, str, bool, tuple[int, ...]]]:
     """Where to look, in order: the command line's indexes, the project's, the default one; then flat places.
 
     User names and passwords are left out: an aim is kept on disk. ``network`` reads them when it connects.
@@ -173,10 +215,10 @@ def _locations(world: World, project: Project) -> Iterator[tuple[str, str, str]]
             places.append((index.url, index.name))
     for url, name in (*places, (default or default_url(), "default")):
         found = location_from(url, directory=world.directory, name=name)
-        yield found.name, found.url, found.kind
+        yield found.name, found.url, found.kind, False, ()
     for place in (*world.find_links, *project.find_links):
         found = location_from(place, directory=world.directory, kind="flat")
-        yield found.name, found.url, found.kind
+        yield found.name, found.url, found.kind, False, ()
 
 
 def _text(line: Line) -> str:

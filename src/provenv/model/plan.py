@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from provenv.model.value import Value
 
-__all__ = ["Installed", "Plan", "Wanted"]
+__all__ = ["Installed", "Plan", "Unbuilt", "Wanted"]
 
 
 class Wanted(Value):
@@ -51,6 +51,58 @@ class Wanted(Value):
         """Named by the user, not only needed by another package: becomes REQUESTED."""
         self.direct_url = direct_url
         """Content of ``direct_url.json`` (PEP 610), when the package came from a direct reference."""
+
+
+class Unbuilt(Value):
+    """One package that the lock asks for on this machine and that must be built into a wheel first."""
+
+    __slots__ = (
+        "commit",
+        "is_editable",
+        "is_requested",
+        "kind",
+        "name",
+        "path",
+        "sha256",
+        "size",
+        "subdirectory",
+        "url",
+        "version",
+    )
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        kind: str,
+        version: str | None = None,
+        url: str | None = None,
+        path: str | None = None,
+        commit: str | None = None,
+        subdirectory: str | None = None,
+        sha256: str | None = None,
+        size: int | None = None,
+        is_editable: bool = False,
+        is_requested: bool = False,
+    ) -> None:
+        self.name = name
+        """Normalised (PEP 503)."""
+        self.kind = kind
+        """``sdist`` (of an index), ``archive`` (a direct reference to a source archive), ``git``, ``directory``."""
+        self.version = version
+        """None when only a build can tell."""
+        self.url = url
+        """Of the archive or of the repository; None for a local path."""
+        self.path = path
+        """Of a local archive or directory, relative to the lock's directory or absolute."""
+        self.commit = commit
+        """Full commit of a repository."""
+        self.subdirectory = subdirectory
+        self.sha256 = sha256
+        """The lock's hash of an archive, lower-case hex."""
+        self.size = size
+        self.is_editable = is_editable
+        self.is_requested = is_requested
 
 
 class Installed(Value):
