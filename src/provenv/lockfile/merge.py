@@ -5,6 +5,9 @@ PEP 751 allows two entries of one package when their markers exclude one another
 
 from __future__ import annotations
 
+from provenv.lockfile.choices import Forks, section_marker
+from provenv.lockfile.places import KEYS, Places
+
 __all__ = ["Chosen", "Solved", "merge"]
 
 TYPE_CHECKING = False
@@ -16,65 +19,79 @@ if TYPE_CHECKING:
 
     Entry: TypeAlias = dict[str, Any]
 
-#: The marker variables that may tell targets apart, in the order they are tried.
-_KEYS = ("sys_platform", "platform_machine", "python_version")
-
 
 class Chosen:
     """One package of one solution."""
 
-    __slots__ = ("dependencies", "direct", "files", "index", "sections", "version")
+    __slots__ = ("dependencies", "files", "index", "sections", "source", "version")
 
     def __init__(
         self,
-        version: str,
+        version: str | None,
         index: str,
         files: tuple[FileRow, ...],
         dependencies: Sequence[str],
         sections: frozenset[str],
-        direct: str | None = None,
+        source: Mapping[str, Any] | None = None,
     ) -> None:
         self.version = version
+        """None when only a build can tell it."""
         self.index = index
         self.files = files
+        """Wheels and source archives of an index; of a direct reference to a wheel that one file."""
         self.dependencies = dependencies
         self.sections = sections
-        """Parts of the project that bring it in: ``""`` the project itself, ``extra:NAME``, ``group:NAME``."""
-        self.direct = direct
-        """The URL of a direct reference."""
+        """Parts of the project that bring it in: ``""`` the project itself, ``extra:NAME``, ``group:NAME`` ..."""
+        self.source = source
+        """For what no index chose: ``{"archive": {...}}``, or ``vcs`` or ``directory``, with the keys of PEP 751."""
 
 
 class Solved:
-    """One target and what was chosen for it."""
+    """One target, one choice among parts that exclude one another, and what was chosen for both."""
 
-    __slots__ = ("environment", "name", "packages")
+    __slots__ = ("environment", "fork", "name", "packages")
 
-    def __init__(self, name: str, environment: Mapping[str, str], packages: Mapping[str, Chosen]) -> None:
+    def __init__(
+        self,
+        name: str,
+        environment: Mapping[str, str],
+        packages: Mapping[str, Chosen],
+        fork: tuple[str, ...] = (),
+    ) -> None:
         self.name = name
         self.environment = environment
         self.packages = packages
+        self.fork = fork
+        """For each set of conflicting sections the one that is chosen, or "" for none of them."""
 
 
-def merge(targets: Sequence[Solved], beside: str | None = None) -> tuple[list[Entry], list[str], list[str]]:
+def merge(
+    solved: Sequence[Solved], beside: str | None = None, conflicts: Sequence[Sequence[str]] = ()
+) -> tuple[list[Entry], list[str], list[str]]:
     """The lock's package tables (sorted), its ``environments``, and the names of targets used as dependency groups.
 
     ``beside`` is the ``file:`` URL of the lock's directory, with a final slash: wheels below it are told by a path from
     there, so that a project can be moved. A target that shares its marker environment with an earlier one is told by a
-    group of its own name.
+    group of its own name. ``conflicts`` are sets of sections that are never wanted together; every target is then
+    solved once for each choice among them.
     """
+    targets = list({one.name: one for one in solved}.values())
     grouped = _told_by_group(targets)
-    entries: dict[tuple[str, str, str], dict[str, Chosen]] = {}
-    for target in targets:
-        for name, chosen in target.packages.items():
-            entries.setdefault((name, chosen.version, chosen.direct or chosen.index), {})[target.name] = chosen
-    versions: dict[str, set[tuple[str, str]]] = {}
-    for name, version, source in entries:
-        versions.setdefault(name, set()).add((version, source))
-    tables = [
-        _entry(name, version, users, targets, grouped, beside)
-        for (name, version, _), users in sorted(entries.items(), key=lambda item: item[0])
-    ]
+    places = Places(targets, grouped)
+    forks = Forks(conflicts)
+    entries: dict[tuple[str, str, str], list[tuple[Solved, Chosen]]] = {}
+    for one in solved:
+        for name, chosen in one.packages.items():
+            key = name, chosen.version or "", _source_key(chosen)
+            entries.setdefault(key, []).append((one, chosen))
+    tables = []
+    for (name, _, _), users in sorted(entries.items(), key=lambda item: item[0]):
+        tables.append(_entry(name, users, _marker(users, places, forks), beside))
     return tables, _environments(targets), sorted(grouped)
+
+
+def _source_key(chosen: Chosen) -> str:
+    return repr(sorted(chosen.source.items())) if chosen.source is not None else chosen.index
 
 
 def _told_by_group(targets: Sequence[Solved]) -> frozenset[str]:
@@ -86,41 +103,46 @@ def _told_by_group(targets: Sequence[Solved]) -> frozenset[str]:
 
 
 def _place(target: Solved) -> tuple[str, ...]:
-    return tuple(target.environment[key] for key in _KEYS)
+    return tuple(target.environment[key] for key in KEYS)
 
 
 def _environments(targets: Sequence[Solved]) -> list[str]:
-    return list(dict.fromkeys(_conjunction(target, (*_KEYS, "implementation_name")) for target in targets))
+    return list(dict.fromkeys(_conjunction(target, (*KEYS, "implementation_name")) for target in targets))
 
 
 def _conjunction(target: Solved, keys: Iterable[str]) -> str:
     return " and ".join(f"{key} == '{target.environment[key]}'" for key in keys)
 
 
-def _entry(
-    name: str,
-    version: str,
-    users: Mapping[str, Chosen],
-    targets: Sequence[Solved],
-    grouped: frozenset[str],
-    beside: str | None,
-) -> Entry:
-    first = next(iter(users.values()))
-    table: Entry = {"name": name, "version": version}
-    if marker := _marker(users, targets, grouped):
+def _entry(name: str, users: Sequence[tuple[Solved, Chosen]], marker: str, beside: str | None) -> Entry:
+    first = users[0][1]
+    table: Entry = {"name": name}
+    if first.version is not None:
+        table["version"] = first.version
+    if marker:
         table["marker"] = marker
-    files: dict[str, FileRow] = {file[0]: file for chosen in users.values() for file in chosen.files}
-    dependencies = sorted({needed for chosen in users.values() for needed in chosen.dependencies})
+    dependencies = sorted({needed for _, chosen in users for needed in chosen.dependencies})
     if dependencies:
         table["dependencies"] = [{"name": needed} for needed in dependencies]
-    if first.direct is not None:
-        _, url, hashes, size, _ = first.files[0]
-        table["archive"] = _file(None, url, hashes, size, None)
+    if first.source is not None:
+        for kind, source in first.source.items():
+            table[kind] = _relative(source, beside)
         return table
+    files: dict[str, FileRow] = {file[0]: file for _, chosen in users for file in chosen.files}
     if first.index and not _path_from(beside, first.index):
         table["index"] = first.index
-    table["wheels"] = [_file(*files[filename], beside) for filename in sorted(files)]
+    for filename in sorted(files):
+        if not filename.endswith(".whl"):
+            table["sdist"] = _file(*files[filename], beside)
+    if wheels := [_file(*files[filename], beside) for filename in sorted(files) if filename.endswith(".whl")]:
+        table["wheels"] = wheels
     return table
+
+
+def _relative(source: Mapping[str, Any], beside: str | None) -> Entry:
+    """A direct reference's table; a file below the lock's directory is told by its path from there."""
+    path = _path_from(beside, source["url"]) if "url" in source else None
+    return {"path": path, **{key: item for key, item in source.items() if key != "url"}} if path else dict(source)
 
 
 def _file(
@@ -162,56 +184,39 @@ class _Time(str):
     is_bare = True
 
 
-def _marker(users: Mapping[str, Chosen], targets: Sequence[Solved], grouped: frozenset[str]) -> str:
-    """The marker of an entry: for which targets and for which parts of the project it is wanted."""
-    by_sections: dict[frozenset[str], list[Solved]] = {}
-    for target in targets:
-        if target.name in users:
-            sections = users[target.name].sections
-            by_sections.setdefault(frozenset([""]) if "" in sections else sections, []).append(target)
-    parts = []
-    for sections, wanted in sorted(by_sections.items(), key=lambda item: sorted(item[0])):
-        where = _targets_marker(wanted, targets, grouped)
-        part = " or ".join(_section_marker(section) for section in sorted(sections) if section)
+def _marker(users: Sequence[tuple[Solved, Chosen]], places: Places, forks: Forks) -> str:
+    """The marker of an entry: for which targets, parts of the project and choices it is wanted."""
+    shapes: dict[str, dict[str, set[tuple[str, ...]]]] = {}
+    by_name: dict[str, Solved] = {}
+    for one, chosen in users:
+        by_name.setdefault(one.name, one)
+        wanted = shapes.setdefault(one.name, {})
+        for section in [""] if "" in chosen.sections else chosen.sections:
+            wanted.setdefault(section, set()).add(one.fork)
+    by_parts: dict[str, list[Solved]] = {}
+    for name, wanted in shapes.items():
+        by_parts.setdefault(_parts_marker(wanted, forks), []).append(by_name[name])
+    texts = []
+    for part, wanted_by in sorted(by_parts.items()):
+        where = places.marker(wanted_by)
+        if not where and not part:
+            return ""
         both = [f"({text})" if " or " in text else text for text in (where, part) if text]
+        texts.append(" and ".join(both) if len(both) > 1 else (where or part))
+    return texts[0] if len(texts) == 1 else " or ".join(f"({text})" if " and " in text else text for text in texts)
+
+
+def _parts_marker(wanted: Mapping[str, set[tuple[str, ...]]], forks: Forks) -> str:
+    """For which parts of the project: section -> the forks in which it wants the package."""
+    everywhere = wanted.get("", set())
+    texts = []
+    for section in sorted(wanted):
+        if section and wanted[section] <= everywhere:
+            continue
+        condition = forks.marker(section, wanted[section])
+        part = section_marker(section) if section else ""
+        both = [f"({text})" if " or " in text else text for text in (part, condition) if text]
         if not both:
             return ""
-        parts.append(" and ".join(both) if len(both) > 1 else (where or part))
-    return parts[0] if len(parts) == 1 else " or ".join(f"({part})" if " and " in part else part for part in parts)
-
-
-def _section_marker(section: str) -> str:
-    kind, _, name = section.partition(":")
-    return f"'{name}' in {'extras' if kind == 'extra' else 'dependency_groups'}"
-
-
-def _targets_marker(wanted: Sequence[Solved], targets: Sequence[Solved], grouped: frozenset[str]) -> str:
-    """The smallest marker that is true for the wanted targets and false for the others; "" when all are wanted."""
-    others = [target for target in targets if target not in wanted]
-    if not others:
-        return ""
-    for key in _KEYS:
-        here = sorted({target.environment[key] for target in wanted})
-        there = sorted({target.environment[key] for target in others})
-        if set(here).isdisjoint(there):
-            if len(there) < len(here):
-                return " and ".join(f"{key} != '{value}'" for value in there)
-            return " or ".join(f"{key} == '{value}'" for value in here)
-    return " or ".join(dict.fromkeys(_one_target(target, others, grouped) for target in wanted))
-
-
-def _one_target(target: Solved, others: Sequence[Solved], grouped: frozenset[str]) -> str:
-    """The fewest variables that tell one target from the others, and its group when no variable can."""
-    needed: list[str] = []
-    rest = list(others)
-    while rest:
-        gains = {key: sum(other.environment[key] != target.environment[key] for other in rest) for key in _KEYS}
-        best = max(_KEYS, key=lambda key: gains[key])
-        if not gains[best]:
-            break
-        needed.append(best)
-        rest = [other for other in rest if other.environment[best] == target.environment[best]]
-    parts = [f"{key} == '{target.environment[key]}'" for key in _KEYS if key in needed]
-    if rest and target.name in grouped:
-        parts.append(f"'{target.name}' in dependency_groups")
-    return " and ".join(parts)
+        texts.append(" and ".join(both) if len(both) > 1 else (part or condition))
+    return texts[0] if len(texts) == 1 else " or ".join(f"({text})" if " and " in text else text for text in texts)
