@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from provenv.flows.world import World
 
 
-_FORMAT = 2
+_FORMAT = 3
 """Of what is remembered."""
 
 
 class KnownLock:
     """The pins of a lock and what it was made from."""
 
-    __slots__ = ("extras", "groups", "inputs", "markers", "versions")
+    __slots__ = ("commits", "extras", "groups", "inputs", "markers", "versions")
 
     def __init__(
         self,
@@ -30,6 +30,7 @@ class KnownLock:
         markers: dict[str, list[tuple[str, str]]],
         extras: list[str],
         groups: list[str],
+        commits: dict[str, str],
     ) -> None:
         self.versions = versions
         """Package -> its versions, ascending by their place in the lock."""
@@ -39,6 +40,8 @@ class KnownLock:
         """Version and marker of each entry, for packages that have several."""
         self.extras = frozenset(extras)
         self.groups = frozenset(groups)
+        self.commits = commits
+        """Package -> the commit of its repository."""
 
     def difference(self, inputs: Mapping[str, Any], form: int) -> str | None:
         """What makes the lock stale for a project with these inputs, in words; None when nothing does."""
@@ -46,12 +49,14 @@ class KnownLock:
             return "another tool made it"
         if self.inputs.get("format") != form:
             return "its format is another version's"
-        for key in sorted({*inputs, *self.inputs} - {"format"}):
+        for key in sorted({*inputs, *self.inputs} - _NOT_COMPARED):
             if inputs.get(key) != self.inputs.get(key):
                 return f"{_WORDS.get(key, key)} changed{_change(self.inputs.get(key), inputs.get(key))}"
         return None
 
 
+#: What the aim cannot tell: the form, and what local directories said of themselves.
+_NOT_COMPARED = {"directories", "format"}
 _WORDS = {
     "extras": "optional dependencies",
     "groups": "dependency groups",
@@ -102,6 +107,7 @@ def known_lock(world: World, data: bytes) -> KnownLock:
             {name: found for name, found in entries.items() if len(found) > 1},
             document.get("extras", []),
             document.get("dependency-groups", []),
+            {item["name"]: item["vcs"]["commit-id"] for item in document["packages"] if "vcs" in item},
         )
         remember(world.cache, "locks", key, known)
     return KnownLock(*known)

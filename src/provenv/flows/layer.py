@@ -82,5 +82,5 @@ def _wanted(world: World, aimed: Aim) -> list[Wanted]:
 def _as_wanted(name: str, chosen: Chosen) -> Wanted:
     filename, url, hashes, size, _ = chosen.files[0]
     return Wanted(
-        name=name, version=chosen.version, filename=filename, sha256=dict(hashes)["sha256"], url=url, size=size
+        name=name, version=chosen.version or "", filename=filename, sha256=dict(hashes)["sha256"], url=url, size=size
     )

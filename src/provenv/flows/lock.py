@@ -8,34 +8,31 @@ from provenv.errors import NoSolution, StaleLock
 from provenv.flows import files
 from provenv.flows.aim import aim
 from provenv.flows.known_lock import KnownLock, known_lock
+from provenv.flows.memory import digest
 from provenv.flows.pins import pins_of
-from provenv.lockfile.merge import Chosen, Solved, merge
+from provenv.flows.solving import prepared_references, solve_target
+from provenv.lockfile.choices import Forks, group_of
+from provenv.lockfile.merge import Solved, merge
 from provenv.lockfile.write import to_toml
-from provenv.solve.proof import Unsolvable
-from provenv.universe.answers import Answers
-from provenv.universe.settle import reachable, settle
 
 __all__ = ["Locked", "lock", "solve_target"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
     from provenv.flows.aimed import Aim, AimedTarget
     from provenv.flows.world import World
-    from provenv.model.artifact import FileRow
-    from provenv.universe.answers import Supply
-    from provenv.universe.view import Row, View
 
-FORMAT = 1
+FORMAT = 2
 """Version of ``[tool.provenv]`` in the lock."""
 
 
 class Locked:
     """What locking did: the lock's bytes and what changed in it."""
 
-    __slots__ = ("data", "is_changed", "is_written", "new", "old", "warnings")
+    __slots__ = ("data", "is_changed", "is_written", "new", "notes", "old", "warnings")
 
     def __init__(
         self,
@@ -46,6 +43,7 @@ class Locked:
         is_changed: bool,
         is_written: bool,
         warnings: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
     ) -> None:
         self.data = data
         self.old = old
@@ -54,6 +52,8 @@ class Locked:
         self.is_changed = is_changed
         self.is_written = is_written
         self.warnings = warnings
+        self.notes = notes
+        """What the user may want to know of the choices: platforms left out, newer versions not taken."""
 
 
 def lock(
@@ -73,7 +73,7 @@ def lock(
     data = files.read_if_there(world.lock_file)
     known = known_lock(world, data) if data is not None else None
     if known is not None and data is not None and not upgrade and not upgrade_packages:
-        difference = known.difference(aimed["inputs"], FORMAT)
+        difference = known.difference(_inputs(aimed), FORMAT) or _moved(world, aimed, known)
         if difference is None:
             return Locked(data, known.versions, known.versions, is_changed=False, is_written=False)
         if is_locked:
@@ -81,6 +81,29 @@ def lock(
     elif is_locked and known is None:
         raise StaleLock(f"{world.lock_file} is missing", hint="run `provenv lock`")
     return _lock_anew(world, aimed, data, known, upgrade, upgrade_packages, is_dry)
+
+
+def _moved(world: World, aimed: Aim, known: KnownLock) -> str | None:
+    """Which local directory needs something else than when the lock was made, in words."""
+    recorded = known.inputs.get("directories", {})
+    found = _directories(world, aimed, known)
+    for name in sorted({*recorded, *found}):
+        if recorded.get(name) != found.get(name):
+            return f"what {name} needs changed"
+    return None
+
+
+def _directories(world: World, aimed: Aim, known: KnownLock | None) -> dict[str, str]:
+    """Local directories besides the project itself, each with a digest of what it says of itself."""
+    found: dict[str, str] = {}
+    for target in aimed["targets"]:
+        others = [name for name in target["references"] if name != aimed["name"]]
+        if others and any(target["references"][name]["kind"] == "directory" for name in others):
+            commits = known.commits if known is not None else {}
+            for name, prepared in prepared_references(world, aimed, target, commits).items():
+                if "directory" in prepared.table and name != aimed["name"]:
+                    found[name] = digest(prepared.metadata)[:16]
+    return found
 
 
 def _lock_anew(
@@ -93,25 +116,15 @@ def _lock_anew(
     is_dry: bool,
 ) -> Locked:
     world.events.started("resolve")
-    solved, warnings = [], []
-    earlier: dict[str, str] = {}
-    names = [target["name"] for target in aimed["targets"]]
-    for target in aimed["targets"]:
-        pins = dict(earlier)
-        if known is not None and not upgrade:
-            old_pins = pins_of(known, target["environment"], target["name"], other_targets=names)
-            pins |= {name: version for name, version in old_pins.items() if name not in upgrade_packages}
-        packages, notes = solve_target(world, aimed, target, pins)
-        solved.append(Solved(target["name"], target["environment"], packages))
-        warnings += notes
-        for name, chosen in packages.items():
-            earlier.setdefault(name, chosen.version)
+    kept = None if upgrade else known
+    solving = _Solving(world, aimed, kept, upgrade_packages)
+    solved = solving.all_targets()
     world.events.finished("resolve")
-    tables, environments, grouped = merge(solved, _beside(world, aimed))
-    fresh = to_toml(_document(aimed, tables, environments, grouped))
+    tables, environments, grouped = merge(solved, _beside(world, aimed), aimed["conflicts"])
+    fresh = to_toml(_document(world, aimed, tables, environments, grouped, kept))
     new: dict[str, tuple[str, ...]] = {}
     for table in tables:
-        new[table["name"]] = (*new.get(table["name"], ()), table["version"])
+        new[table["name"]] = (*new.get(table["name"], ()), table.get("version", ""))
     is_changed = fresh != data
     if is_changed and not is_dry:
         files.replace(world.lock_file, fresh)
@@ -122,112 +135,141 @@ def _lock_anew(
         new,
         is_changed=is_changed,
         is_written=is_changed and not is_dry,
-        warnings=tuple(dict.fromkeys(warnings)),
+        warnings=tuple(dict.fromkeys(solving.warnings)),
+        notes=tuple(dict.fromkeys([*solving.left_out, *_different(solved)])),
     )
+
+
+class _Solving:
+    """Solves every target and every choice, each preferring what was chosen before it."""
+
+    def __init__(self, world: World, aimed: Aim, known: KnownLock | None, upgraded: Collection[str]) -> None:
+        self._world = world
+        self._aimed = aimed
+        self._known = known
+        self._upgraded = upgraded
+        self._earlier: dict[str, str] = {}
+        self.warnings: list[str] = []
+        self.left_out: list[str] = []
+        """Platforms that nobody asked for and that cannot be had, each with the reason."""
+
+    def all_targets(self) -> list[Solved]:
+        forks = Forks(self._aimed["conflicts"])
+        solved: list[Solved] = []
+        here = _of_this_machine(self._world, self._aimed)
+        for target in self._aimed["targets"]:
+            is_optional = not target["is_declared"] and target["name"] != here
+            try:
+                found = [self._solved(target, fork, forks, is_optional=is_optional) for fork in forks.all]
+            except NoSolution as failure:
+                if not is_optional:
+                    raise
+                self.left_out.append(f"left out {target['name']}: {_short(failure)}")
+                continue
+            solved += found
+            for one in found:
+                for name, chosen in one.packages.items():
+                    if chosen.version is not None:
+                        self._earlier.setdefault(name, chosen.version)
+        return solved
+
+    def _solved(self, target: AimedTarget, fork: tuple[str, ...], forks: Forks, *, is_optional: bool) -> Solved:
+        pins, commits = dict(self._earlier), {}
+        if self._known is not None:
+            names = [one["name"] for one in self._aimed["targets"]]
+            old = pins_of(self._known, target["environment"], target["name"], other_targets=names)
+            pins |= {name: version for name, version in old.items() if name not in self._upgraded}
+            commits = {name: one for name, one in self._known.commits.items() if name not in self._upgraded}
+        packages, warnings = solve_target(
+            self._world,
+            self._aimed,
+            target,
+            pins,
+            without=forks.excluded(fork),
+            commits=commits,
+            is_optional=is_optional,
+        )
+        self.warnings += warnings
+        return Solved(target["name"], target["environment"], packages, fork)
+
+
+def _of_this_machine(world: World, aimed: Aim) -> str | None:
+    """The name of the undeclared target that is this machine."""
+    if aimed["interpreter"] is None:
+        return None
+    from provenv.pythons.inspect import inspect
+
+    markers = dict(inspect(aimed["interpreter"], os.path.join(world.cache, "memory", "interpreters")).markers)
+    for target in aimed["targets"]:
+        keys = ("sys_platform", "platform_machine")
+        if not target["is_declared"] and all(target["environment"][key] == markers[key] for key in keys):
+            return target["name"]
+    return None
+
+
+def _short(failure: NoSolution) -> str:
+    """The reason of a failure in one line: what cannot be used there, else the end of the story."""
+    if failure.hint and "cannot be used here" in failure.hint:
+        return failure.hint.splitlines()[0].replace("cannot be used here", "cannot be used there")
+    return failure.message.splitlines()[-1].rstrip(".")
+
+
+def _different(solved: Sequence[Solved]) -> list[str]:
+    """Packages that have an older version on some target than on others, in a line each."""
+    versions: dict[str, dict[str, list[str]]] = {}
+    for one in solved:
+        for name, chosen in one.packages.items():
+            if not any(one.fork):
+                versions.setdefault(name, {}).setdefault(chosen.version or "", []).append(one.name)
+    told = []
+    for name, by_version in sorted(versions.items()):
+        if len(by_version) > 1:
+            usual = max(by_version, key=lambda version: len(by_version[version]))
+            others = [f"{version} on {', '.join(at)}" for version, at in by_version.items() if version != usual]
+            told.append(f"{name} is {usual}, but {' and '.join(others)}")
+    return told
 
 
 def _beside(world: World, aimed: Aim) -> str | None:
     """The URL of the project's directory, when the project looks for files in it."""
-    if not any(url.startswith("file:") for _, url, *_ in aimed["locations"]):
+    urls = [url for _, url, *_ in aimed["locations"]]
+    urls += [reference["url"] for target in aimed["targets"] for reference in target["references"].values()]
+    if not any(url.startswith("file:") for url in urls):
         return None
     from provenv.index.local import url_of_path
 
     return url_of_path(world.directory).rstrip("/") + "/"
 
 
-def _document(aimed: Aim, tables: list[dict[str, Any]], environments: list[str], grouped: list[str]) -> dict[str, Any]:
+def _inputs(aimed: Aim) -> dict[str, Any]:
+    """What the lock records of the project."""
+    return {**aimed["inputs"], **({"conflicts": aimed["conflicts"]} if aimed["conflicts"] else {})}
+
+
+def _document(
+    world: World,
+    aimed: Aim,
+    tables: list[dict[str, Any]],
+    environments: list[str],
+    grouped: list[str],
+    known: KnownLock | None,
+) -> dict[str, Any]:
     document: dict[str, Any] = {"lock-version": "1.0", "environments": environments}
     if aimed["requires_python"]:
         document["requires-python"] = aimed["requires_python"]
+    sections = {section for target in aimed["targets"] for _, _, section in target["rows"]}
+    members = sorted(group_of(section) for section in sections if section.startswith("member:"))
     document["extras"] = aimed["extras"]
-    document["dependency-groups"] = sorted({*aimed["groups"], *grouped})
+    document["dependency-groups"] = sorted({*aimed["groups"], *grouped, *members})
     default = [aimed["targets"][0]["name"]] if aimed["targets"][0]["name"] in grouped else []
+    if aimed["name"] is None:
+        # A workspace whose root is no project stands for all of its members.
+        default += [group for group in members if group.count("--") == 1]
     document["default-groups"] = [*aimed["default_groups"], *default]
     document["created-by"] = "provenv"
     document["packages"] = tables
-    document["tool"] = {"provenv": {"format": FORMAT, **aimed["inputs"]}}
+    inputs = {"format": FORMAT, **_inputs(aimed)}
+    if directories := _directories(world, aimed, known):
+        inputs["directories"] = directories
+    document["tool"] = {"provenv": inputs}
     return document
-
-
-def solve_target(
-    world: World, aimed: Aim, target: AimedTarget, pins: Mapping[str, str]
-) -> tuple[dict[str, Chosen], list[str]]:
-    """What a target gets: package -> choice; and warnings. Raises NoSolution, told in sentences."""
-    answers = _answers(world, aimed, target, pins)
-    try:
-        solution = settle(answers, lambda name: world.events.advanced("resolve", 0, name))
-    except Unsolvable as failure:
-        from provenv.flows.failure import told
-
-        answers.save()
-        message, hint = told(failure, answers, aimed, target, world.project_file)
-        raise NoSolution(message, hint=hint) from None
-    sections: dict[str, set[str]] = {name: set() for name in solution.chosen}
-    parts: dict[str, list[Row]] = {}
-    for row, _, section in target["rows"]:
-        parts.setdefault(section, []).append(row)
-    for section, rows in parts.items():
-        for name in reachable(rows, solution.chosen, answers.view):
-            sections[name].add(section)
-    packages = {}
-    for name, candidate in solution.chosen.items():
-        view = answers.view(name)
-        assert view is not None, "what was chosen has a view"
-        needed = {
-            row[1]
-            for extra in ("", *solution.extras.get(name, ()))
-            for row, _ in view.rows(candidate, extra)
-            if row[1] != name and row[1] in solution.chosen
-        }
-        packages[name] = Chosen(
-            view.versions[candidate - 1],
-            view.index,
-            _files(world, answers, view, candidate),
-            sorted(needed),
-            frozenset(sections[name]),
-            target["references"][name]["url"] if name in target["references"] else None,
-        )
-        if view.yanked >> candidate & 1:
-            answers.warnings.append(_yanked(answers, view, candidate))
-    answers.save()
-    return packages, answers.warnings
-
-
-def _yanked(answers: Answers, view: View, candidate: int) -> str:
-    why = answers.supply.why_yanked(view, candidate)
-    return f"{view.name} {view.versions[candidate - 1]} was yanked by its authors{f': {why}' if why else ''}"
-
-
-def _files(world: World, answers: Answers, view: View, candidate: int) -> tuple[FileRow, ...]:
-    """The files of a choice with their hashes; remembered in the view."""
-    if candidate not in view.chosen:
-        from provenv.flows.artifacts import file_rows
-
-        view.chosen[candidate] = file_rows(world, answers.supply, view, candidate)
-        view.is_changed = True
-    return view.chosen[candidate]
-
-
-def _answers(world: World, aimed: Aim, target: AimedTarget, pins: Mapping[str, str]) -> Answers:
-    direct: dict[str, View] = {}
-    supply: Callable[[], Supply] = lambda: _supply(world, aimed, target)  # noqa: E731
-    if target["references"]:
-        made = _supply(world, aimed, target)
-        from provenv.flows.artifacts import direct_view
-
-        direct = {name: direct_view(world, made, name, item) for name, item in target["references"].items()}
-        supply = lambda: made  # noqa: E731
-    return Answers(
-        [(row, where) for row, where, _ in target["rows"]],
-        directory=os.path.join(world.cache, "views", target["key"], aimed["index_key"]),
-        supply=supply,
-        is_fresh=lambda view: world.is_offline or (not world.refresh and view.expires > world.now),
-        pins=pins,
-        pinned_views=direct,
-    )
-
-
-def _supply(world: World, aimed: Aim, target: AimedTarget) -> Supply:
-    from provenv.flows.network import supply
-
-    return supply(world, aimed, target)

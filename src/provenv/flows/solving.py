@@ -1,0 +1,195 @@
+"""Solves one target: from what a project needs to the exact files. On the warm path."""
+
+from __future__ import annotations
+
+import os
+
+from provenv.errors import NoSolution
+from provenv.lockfile.merge import Chosen
+from provenv.solve.proof import Unsolvable
+from provenv.universe.answers import Answers
+from provenv.universe.settle import reachable, settle
+
+__all__ = ["Answered", "answered", "prepared_references", "solve_target"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from typing import Any
+
+    from provenv.flows.aimed import Aim, AimedTarget
+    from provenv.flows.references import Prepared
+    from provenv.flows.world import World
+    from provenv.model.artifact import FileRow
+    from provenv.solve.solver import Solution
+    from provenv.universe.answers import Supply
+    from provenv.universe.view import Row, View
+
+
+class Answered:
+    """One target's conversation: who answers the solver, and what no index chooses."""
+
+    __slots__ = ("aimed", "answers", "prepared", "target", "without")
+
+    def __init__(
+        self,
+        aimed: Aim,
+        target: AimedTarget,
+        answers: Answers,
+        prepared: Mapping[str, Prepared],
+        without: Collection[str],
+    ) -> None:
+        self.aimed = aimed
+        self.target = target
+        self.answers = answers
+        self.prepared = prepared
+        self.without = without
+        """Sections that are left out, because they exclude what is wanted."""
+
+
+def solve_target(
+    world: World,
+    aimed: Aim,
+    target: AimedTarget,
+    pins: Mapping[str, str],
+    *,
+    without: Collection[str] = (),
+    commits: Mapping[str, str] | None = None,
+    is_optional: bool = False,
+) -> tuple[dict[str, Chosen], list[str]]:
+    """What a target gets: package -> choice; and warnings. Raises NoSolution, told in sentences.
+
+    ``pins`` are versions to prefer, ``commits`` the commits that branches were locked to before. Of an optional target
+    a failure is told in short.
+    """
+    told = answered(world, aimed, target, pins, without=without, commits=commits)
+    answers = told.answers
+    try:
+        solution = settle(answers, lambda name: world.events.advanced("resolve", 0, name))
+    except Unsolvable as failure:
+        from provenv.flows.failure import told as told_failure
+
+        answers.save()
+        message, hint = told_failure(failure, answers, aimed, target, world.project_file)
+        raise NoSolution(message, hint=hint) from None
+    packages = _packages(world, told, solution)
+    answers.save()
+    return packages, answers.warnings
+
+
+def answered(
+    world: World,
+    aimed: Aim,
+    target: AimedTarget,
+    pins: Mapping[str, str],
+    *,
+    without: Collection[str] = (),
+    commits: Mapping[str, str] | None = None,
+) -> Answered:
+    """Whoever answers the solver about a target, ready to be asked."""
+    prepared: Mapping[str, Prepared] = {}
+    direct: dict[str, View] = {}
+    supply: Callable[[], Supply] = lambda: _supply(world, aimed, target)  # noqa: E731
+    if target["references"]:
+        made = _supply(world, aimed, target)
+        from provenv.flows.artifacts import direct_view
+
+        direct = {name: direct_view(world, made, name, item) for name, item in target["references"].items()}
+        supply = lambda: made  # noqa: E731
+    answers = Answers(
+        [(row, where) for row, where, section in target["rows"] if section not in without],
+        directory=os.path.join(world.cache, "views", target["key"], aimed["index_key"]),
+        supply=supply,
+        is_fresh=lambda view: world.is_offline or (not world.refresh and view.expires > world.now),
+        pins=pins,
+        pinned_views=direct,
+    )
+    return Answered(aimed, target, answers, prepared, without)
+
+
+def prepared_references(
+    world: World, aimed: Aim, target: AimedTarget, commits: Mapping[str, str]
+) -> Mapping[str, Prepared]:
+    """Every reference of a target, and those that these name in turn."""
+    from provenv.flows.references import closure
+
+    return closure(world, aimed, target, commits)
+
+
+def _packages(world: World, told: Answered, solution: Solution) -> dict[str, Chosen]:
+    answers = told.answers
+    sections = _sections(told, solution)
+    packages = {}
+    for name, candidate in solution.chosen.items():
+        view = answers.view(name)
+        assert view is not None, "what was chosen has a view"
+        prepared = told.prepared.get(name)
+        if prepared is not None and prepared.is_virtual:
+            continue
+        needed = {
+            row[1]
+            for extra in ("", *solution.extras.get(name, ()))
+            for row, _ in view.rows(candidate, extra)
+            if row[1] != name and row[1] in solution.chosen
+        }
+        packages[name] = Chosen(
+            view.versions[candidate - 1] if prepared is None else prepared.version,
+            view.index,
+            _files(world, answers, view, candidate) if prepared is None else (),
+            sorted(needed),
+            frozenset(sections[name]),
+            _archive(view) if name in told.target["references"] else None,
+        )
+        if view.yanked >> candidate & 1:
+            answers.warnings.append(_yanked(answers, view, candidate))
+    return packages
+
+
+def _sections(told: Answered, solution: Solution) -> dict[str, set[str]]:
+    """Which parts of the project bring each package in."""
+    sections: dict[str, set[str]] = {name: set() for name in solution.chosen}
+    parts: dict[str, list[Row]] = {}
+    for row, _, section in told.target["rows"]:
+        if section not in told.without:
+            parts.setdefault(section, []).append(row)
+    for section, rows in parts.items():
+        for name in reachable(rows, solution.chosen, told.answers.view):
+            sections[name].add(section)
+    return sections
+
+
+def _beside(world: World, table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A direct reference's table with the paths that a lock holds: from the lock's directory."""
+    found = {}
+    for kind, source in table.items():
+        path = source.get("path")
+        if isinstance(path, str) and os.path.isabs(path):
+            source = {**source, "path": os.path.relpath(path, world.directory).replace(os.sep, "/")}
+        found[kind] = source
+    return found
+
+
+def _archive(view: View) -> Mapping[str, Any]:
+    _, url, hashes, size, _ = view.chosen[1][0]
+    return {"archive": {"url": url, **({"size": size} if size is not None else {}), "hashes": dict(hashes)}}
+
+
+def _yanked(answers: Answers, view: View, candidate: int) -> str:
+    why = answers.supply.why_yanked(view, candidate)
+    return f"{view.name} {view.versions[candidate - 1]} was yanked by its authors{f': {why}' if why else ''}"
+
+
+def _files(world: World, answers: Answers, view: View, candidate: int) -> tuple[FileRow, ...]:
+    """The files of a choice with their hashes; remembered in the view."""
+    if candidate not in view.chosen:
+        from provenv.flows.artifacts import file_rows
+
+        view.chosen[candidate] = file_rows(world, answers.supply, view, candidate)
+        view.is_changed = True
+    return view.chosen[candidate]
+
+
+def _supply(world: World, aimed: Aim, target: AimedTarget) -> Supply:
+    from provenv.flows.network import supply
+
+    return supply(world, aimed, target)
