@@ -10,11 +10,11 @@ import pytest
 from provenv.errors import IntegrityError, ProvenvError, Unavailable
 from provenv.events import Events
 from provenv.index.catalog import Catalog
-from provenv.index.location import Location, collect_credentials, location_from
+from provenv.index.location import Location, location_from
 from provenv.index.page import Page
 from provenv.model.artifact import Artifact
 from provenv.net.client import Client
-from provenv.net.secrets import Credentials, Realm
+from provenv.net.keychain import Access, Keychain
 from provenv.net.settings import NetSettings
 from tests.worlds.index_server import IndexServer
 from tests.worlds.wheels import build_wheel
@@ -46,15 +46,13 @@ def make(tmp_path: Path, world: IndexServer) -> Iterator[MakeCatalog]:
         pinned: dict[str, str] | None = None,
         cache: str = "cache",
         events: Events | None = None,
-        credentials: dict[Realm, Credentials] | None = None,
     ) -> Catalog:
         places = [
             location if isinstance(location, Location) else location_from(location, directory=str(tmp_path))
             for location in locations or (world.url,)
         ]
-        settings = NetSettings(
-            retries=1, pause_limit=0.05, stall_seconds=5, no_proxy="*", credentials=credentials or {}
-        )
+        keychain = Keychain([Access(place) for place in locations if isinstance(place, str)])
+        settings = NetSettings(retries=1, pause_limit=0.05, stall_seconds=5, no_proxy="*", keychain=keychain)
         made.append(
             Catalog(
                 places,
@@ -250,7 +248,7 @@ def test_credentials(make: MakeCatalog, world: IndexServer) -> None:
     assert "wants credentials (status 401)" in error.message
     assert "netrc" in (error.hint or "")
     url = world.url_with("me", SECRET)
-    catalog = make(url, credentials=dict(collect_credentials([url])))
+    catalog = make(url)
     page = catalog.page("demo")
     artifact = artifact_of(page)
     assert b"other>=1" in catalog.metadata(artifact)
@@ -262,7 +260,7 @@ def test_no_secret_reaches_the_cache(make: MakeCatalog, world: IndexServer, tmp_
     world.credentials = ("me", SECRET)
     world.redirect("/simple/moved/", f"/simple/demo/?token={SECRET}")
     url = world.url_with("me", SECRET)
-    catalog = make(url, credentials=dict(collect_credentials([url])))
+    catalog = make(url)
     catalog.page("demo")
     catalog.page("moved")
     catalog.close()

@@ -6,7 +6,7 @@ import pytest
 
 from provenv.errors import InputError
 from provenv.index.local import path_of_url, project_of, url_of_path
-from provenv.index.location import collect_credentials, default_url, location_from
+from provenv.index.location import default_url, location_from, split_name
 
 
 @pytest.mark.parametrize(
@@ -48,14 +48,19 @@ def test_the_default_index_is_a_simple_repository() -> None:
     assert url.endswith("/simple/")
 
 
-def test_credentials_hold_for_the_origin() -> None:
-    found = collect_credentials(["https://u:p@a.example/x/simple/", "https://b.example/simple/"])
-    assert found == {("https", "a.example", 443, "/"): ("u", "p")}
-
-
-def test_different_credentials_hold_for_their_paths() -> None:
-    found = collect_credentials(["https://u:p@a.example/x/", "https://v:q@a.example/y/"])
-    assert found == {("https", "a.example", 443, "/x/"): ("u", "p"), ("https", "a.example", 443, "/y/"): ("v", "q")}
+@pytest.mark.parametrize(
+    ("text", "name", "url"),
+    [
+        ("https://host.example/simple/", None, "https://host.example/simple/"),
+        ("https://host.example/simple/?a=b", None, "https://host.example/simple/?a=b"),
+        ("mine=https://host.example/simple/?a=b", "mine", "https://host.example/simple/?a=b"),
+        ("my-own_1.0=../wheels", "my-own_1.0", "../wheels"),
+        ("/a/b=c", None, "/a/b=c"),
+        ("mine=", None, "mine="),
+    ],
+)
+def test_a_place_may_have_a_name(text: str, name: str | None, url: str) -> None:
+    assert split_name(text) == (name, url)
 
 
 def test_paths_and_urls(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ import pytest
 from provenv.errors import ProvenvError, Unavailable
 from provenv.events import Events
 from provenv.net.client import Client
+from provenv.net.keychain import Access, Keychain
 from provenv.net.request import Pending, Request, TooLarge
-from provenv.net.secrets import Credentials, Realm, origin_of
+from provenv.net.secrets import origin_of
 from provenv.net.settings import NetSettings
 from tests.worlds.index_server import IndexServer
 
@@ -61,8 +62,7 @@ def make_client(ear: Ear) -> Iterator[MakeClient]:
         stall_seconds: int = 5,
         timeout_connect: float = 5.0,
         pause_limit: float = 0.1,
-        credentials: Mapping[Realm, Credentials] | None = None,
-        netrc_file: str | None = None,
+        keychain: Keychain | None = None,
         proxies: Mapping[str, str] | None = None,
         is_offline: bool = False,
     ) -> Client:
@@ -71,8 +71,7 @@ def make_client(ear: Ear) -> Iterator[MakeClient]:
             stall_seconds=stall_seconds,
             timeout_connect=timeout_connect,
             pause_limit=pause_limit,
-            credentials=credentials or {},
-            netrc_file=netrc_file,
+            keychain=keychain or Keychain(),
             proxies=proxies or {},
             no_proxy="" if proxies else "*",
             is_offline=is_offline,
@@ -256,9 +255,8 @@ def test_credentials_do_not_follow_to_another_port(index_world: IndexServer, cli
 
 
 def test_credentials_do_not_follow_to_another_host(index_world: IndexServer, make_client: MakeClient) -> None:
-    realm = (*origin_of(index_world.url), "/")
-    client = make_client(credentials={realm: ("me", SECRET)})
-    index_world.redirect("/simple/", f"http://localhost:{realm[2]}/other/")
+    client = make_client(keychain=Keychain([Access(index_world.url_with("me", SECRET))]))
+    index_world.redirect("/simple/", f"http://localhost:{origin_of(index_world.url)[2]}/other/")
     client.submit(Request(index_world.url)).result()
     first, second = index_world.requests
     assert first.headers["Authorization"] is not None
@@ -274,9 +272,10 @@ def test_credentials_in_the_url(index_world: IndexServer, client: Client) -> Non
     assert client.submit(Request(index_world.url_with("me@x", f"{SECRET}:/ü"))).result().status == 200
 
 
-def test_credentials_of_a_realm(index_world: IndexServer, make_client: MakeClient) -> None:
+def test_credentials_of_a_place(index_world: IndexServer, make_client: MakeClient) -> None:
     index_world.credentials = ("me", SECRET)
-    client = make_client(credentials={(*origin_of(index_world.url), "/simple/"): ("me", SECRET)})
+    places = [Access(index_world.url_with("me", SECRET)), Access(f"{index_world.root}/x", username="you")]
+    client = make_client(keychain=Keychain(places))
     assert client.submit(Request(index_world.url)).result().status == 200
     assert client.submit(Request(index_world.flat_url)).result().status == 401
 
@@ -286,7 +285,28 @@ def test_credentials_in_netrc(index_world: IndexServer, make_client: MakeClient,
     netrc = tmp_path / "netrc"
     netrc.write_text(f"machine 127.0.0.1 login me password {SECRET}\n")
     netrc.chmod(0o600)
-    assert make_client(netrc_file=str(netrc)).submit(Request(index_world.url)).result().status == 200
+    keychain = Keychain([Access(index_world.url)], netrc_file=str(netrc))
+    assert make_client(keychain=keychain).submit(Request(index_world.url)).result().status == 200
+
+
+def test_netrc_does_not_follow_to_another_port(
+    index_world: IndexServer, make_client: MakeClient, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine 127.0.0.1 login me password {SECRET}\n")
+    netrc.chmod(0o600)
+    with IndexServer(tmp_path) as other:
+        index_world.redirect("/simple/", other.url)
+        client = make_client(keychain=Keychain([Access(index_world.url)], netrc_file=str(netrc)))
+        assert client.submit(Request(index_world.url)).result().status == 200
+        assert index_world.requests[0].headers["Authorization"] is not None
+        assert other.requests[0].headers["Authorization"] is None
+
+
+def test_a_place_that_must_be_asked_with_credentials(index_world: IndexServer, make_client: MakeClient) -> None:
+    client = make_client(keychain=Keychain([Access(index_world.url, authenticate="always")]))
+    assert "no user name and password are known" in failure(client.submit(Request(index_world.url))).message
+    assert not index_world.requests
 
 
 def test_a_proxy_is_used(index_world: IndexServer, make_client: MakeClient) -> None:

@@ -8,6 +8,7 @@ import time
 
 from provenv import __version__
 from provenv.cli.live import Live, wants_colour
+from provenv.cli.policy import policy_of, uses_sources
 from provenv.cli.quick import cache_directory
 from provenv.cli.words import Words
 from provenv.errors import ProvenvError, UsageError
@@ -141,14 +142,19 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
         refresh=getattr(words, "refresh", False),
         environment_directory=os.path.join(directory, chosen) if chosen else None,
         link_mode=getattr(words, "link_mode", "auto"),
-        network=_network(variables),
+        network=_network(words, variables),
+        policy=policy_of(words, variables),
+        uses_sources=uses_sources(words, variables),
         credential_urls=tuple(word.partition("@")[2].strip() for word in getattr(words, "with_", ()) if "://" in word),
     )
 
 
 def _place(text: str) -> str:
     """A place on the command line: a path is one from here, not from the project."""
-    return text if "://" in text else os.path.abspath(os.path.expanduser(text))
+    if "://" in text:
+        return text
+    name, separator, path = text.rpartition("=")
+    return name + separator + os.path.abspath(os.path.expanduser(path))
 
 
 def _here() -> str:
@@ -169,10 +175,14 @@ def _project_directory(start: str) -> str:
     return here
 
 
-def _network(variables: Mapping[str, str]) -> dict[str, str]:
+def _network(words: Words, variables: Mapping[str, str]) -> dict[str, str]:
     settings = {
         "ca_file": variables.get("SSL_CERT_FILE"),
         "ca_dir": variables.get("SSL_CERT_DIR"),
         "netrc_file": variables.get("NETRC") or os.path.expanduser("~/.netrc"),
+        "keyring_provider": getattr(words, "keyring_provider", None) or variables.get("PROVENV_KEYRING_PROVIDER"),
     }
+    for name, value in variables.items():
+        if name.startswith(("PROVENV_INDEX_", "UV_INDEX_")) and name.endswith(("_USERNAME", "_PASSWORD")):
+            settings[name] = value
     return {key: value for key, value in settings.items() if value}

@@ -63,7 +63,11 @@ def _indexes(to: argparse.ArgumentParser) -> None:
     group = to.add_argument_group("index options")
     group.add_argument("--default-index", metavar="URL", help="the index to use instead of the default one")
     group.add_argument(
-        "--index", metavar="URL", action="append", default=[], help="an index to look at first; may be repeated"
+        "--index",
+        metavar="[NAME=]URL",
+        action="append",
+        default=[],
+        help="an index to look at first; may be repeated",
     )
     group.add_argument(
         "-f",
@@ -74,6 +78,61 @@ def _indexes(to: argparse.ArgumentParser) -> None:
         help="a directory or page of files; may be repeated",
     )
     group.add_argument("--refresh", action="store_true", help="ask the indexes again, whatever is cached")
+    group.add_argument(
+        "--keyring-provider",
+        choices=("disabled", "subprocess"),
+        help="whether the program `keyring` is asked for passwords",
+    )
+
+
+def _policy(to: argparse.ArgumentParser) -> None:
+    group = to.add_argument_group("resolver options")
+    group.add_argument("--resolution", choices=("highest", "lowest", "lowest-direct"), help="which versions to prefer")
+    group.add_argument(
+        "--prerelease",
+        choices=("disallow", "allow", "if-necessary", "explicit", "if-necessary-or-explicit"),
+        help="when to use pre-releases",
+    )
+    group.add_argument(
+        "--index-strategy",
+        choices=("first-index", "unsafe-first-match", "unsafe-best-match"),
+        help="how to choose among several indexes that have a package",
+    )
+    group.add_argument("--exclude-newer", metavar="DATE", help="only what was uploaded before a date, a time or a span")
+    group.add_argument(
+        "--exclude-newer-package", metavar="PACKAGE=DATE", action="append", help="the same for one package"
+    )
+    group.add_argument(
+        "--no-sources", action="store_true", help="leave the tables `sources` of projects out of account"
+    )
+    group = to.add_argument_group("build options")
+    for word, what in (("build", "build no package from source"), ("binary", "use no wheel of an index")):
+        group.add_argument(f"--no-{word}", action="store_true", default=None, help=what)
+        group.add_argument(f"--{word}", action="store_false", dest=f"no_{word}", help=argparse.SUPPRESS)
+        group.add_argument(f"--no-{word}-package", metavar="NAME", action="append", help=f"{what}: only for this one")
+    group.add_argument(
+        "--only-binary", metavar="NAME", action="append", help="the same as --no-build-package; or :all:"
+    )
+    group.add_argument(
+        "--no-build-isolation",
+        action="store_true",
+        default=None,
+        help="build in the project's environment instead of one of its own",
+    )
+    group.add_argument("--build-isolation", action="store_false", dest="no_build_isolation", help=argparse.SUPPRESS)
+    group.add_argument("--no-build-isolation-package", metavar="NAME", action="append", help="the same for one package")
+    group.add_argument(
+        "-C",
+        "--config-setting",
+        "--config-settings",
+        dest="config_setting",
+        metavar="KEY=VALUE",
+        action="append",
+        help="a setting for the build backends; may be repeated",
+    )
+    group.add_argument(
+        "--config-settings-package", metavar="PACKAGE:KEY=VALUE", action="append", help="the same for one package"
+    )
 
 
 def _upgrades(to: argparse.ArgumentParser) -> None:
@@ -151,6 +210,7 @@ def _edit(to: argparse.ArgumentParser) -> None:
     _place(to)
     _interpreter(to)
     _indexes(to)
+    _policy(to)
     to.add_argument("--no-sync", action="store_true", help="lock only")
     to.add_argument("--frozen", action="store_true", help="edit only: neither lock nor sync")
     _installing(to)
@@ -177,6 +237,7 @@ def _lock(to: argparse.ArgumentParser) -> None:
     _upgrades(to)
     _interpreter(to)
     _indexes(to)
+    _policy(to)
     _results(to)
 
 
@@ -191,6 +252,7 @@ def _sync(to: argparse.ArgumentParser) -> None:
     _upgrades(to)
     _interpreter(to)
     _indexes(to)
+    _policy(to)
     _installing(to)
     _results(to)
 
@@ -212,6 +274,7 @@ def _run(to: argparse.ArgumentParser) -> None:
     _parts(to)
     _interpreter(to)
     _indexes(to)
+    _policy(to)
     _installing(to)
 
 
@@ -226,6 +289,7 @@ def _tree(to: argparse.ArgumentParser) -> None:
     _lock_modes(to)
     _interpreter(to)
     _indexes(to)
+    _policy(to)
     _results(to)
 
 
@@ -241,3 +305,4 @@ def _export(to: argparse.ArgumentParser) -> None:
     _parts(to)
     _interpreter(to)
     _indexes(to)
+    _policy(to)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import TypeAlias
 
 import provenv
-from provenv.flows import files
 from provenv.flows.aimed import Aim, AimedTarget
-from provenv.flows.parse_aim import read_project
+from provenv.flows.credentials import keychain
 from provenv.flows.world import World
 from provenv.index.catalog import Catalog
-from provenv.index.location import Location, collect_credentials
+from provenv.index.location import Location
 from provenv.net.client import Client
 from provenv.net.settings import NetSettings
 from provenv.universe.pypi import IndexSupply
@@ -65,25 +63,5 @@ def _settings(world: World) -> NetSettings:
         is_offline=world.is_offline,
         ca_file=world.network.get("ca_file"),
         ca_dir=world.network.get("ca_dir"),
-        netrc_file=world.network.get("netrc_file"),
-        credentials=collect_credentials(
-            [
-                *world.indexes,
-                world.default_index or "",
-                *world.find_links,
-                *world.credential_urls,
-                *_project_urls(world),
-            ]
-        ),
+        keychain=keychain(world),
     )
-
-
-def _project_urls(world: World) -> list[str]:
-    """URLs of the project file that may hold a user name and a password; kept nowhere."""
-    data = files.read_if_there(world.project_file)
-    if data is None:
-        return []
-    project = read_project(data, world.project_file)
-    urls = [index.url for index in project.indexes] + list(project.find_links)
-    lines = [*project.dependencies, *chain(*project.extras.values()), *chain(*project.groups.values())]
-    return urls + [line.requirement.url for line in lines if line.requirement.url]

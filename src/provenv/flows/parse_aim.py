@@ -14,7 +14,7 @@ from provenv.flows.aimed import Aim, AimedTarget, Policy, Reference
 from provenv.flows.memory import digest
 from provenv.flows.python import interpreter_of
 from provenv.flows.world import World
-from provenv.index.location import default_url, location_from
+from provenv.index.location import default_url, location_from, split_name
 from provenv.model.machine import Interpreter
 from provenv.model.project import Line, Project
 from provenv.model.target import Target
@@ -201,13 +201,14 @@ def _locations(world: World, project: Project) -> Iterator[tuple[str, str, str, 
 
     User names and passwords are left out: an aim is kept on disk. ``network`` reads them when it connects.
     """
-    for url in (*world.indexes, *filter(None, [world.default_index]), *world.find_links):
+    named = [split_name(text) for text in world.indexes]
+    for url in (*(url for _, url in named), *filter(None, [world.default_index]), *world.find_links):
         try:
             location_from(url, directory=world.directory)
         except InputError as error:
             raise UsageError(error.message, hint="this was given on the command line or in a variable") from error
     default = world.default_index
-    places: list[tuple[str, str | None]] = [(url, None) for url in world.indexes]
+    places: list[tuple[str, str | None]] = [(url, name) for name, url in named]
     for index in project.indexes:
         if index.is_default:
             default = default or index.url

@@ -11,8 +11,10 @@ __all__ = ["World"]
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from provenv.index.catalog import Catalog
+    from provenv.net.keychain import Keychain
     from provenv.store.store import Store
 
 
@@ -20,9 +22,10 @@ class World:
     """Places, choices and doors of one command.
 
     ``directory`` is the project's; ``cache`` holds everything that can be fetched or computed again; ``network`` holds
-    what only the HTTP client reads (certificate file, proxies, netrc, timeouts). ``indexes`` are ``(name, url)`` pairs
-    given on the command line, before those of the project; ``default_index`` replaces the default one.
-    ``credential_urls`` are direct references of the command line, which may hold a user name and a password.
+    what only the HTTP client reads (certificate file, proxies, netrc, variables with user names and passwords).
+    ``indexes`` are those of the command line, each a URL or ``NAME=URL``, before those of the project;
+    ``default_index`` replaces the default one. ``credential_urls`` are direct references of the command line, which may
+    hold a user name and a password.
     """
 
     __slots__ = (
@@ -36,12 +39,16 @@ class World:
         "find_links",
         "indexes",
         "is_offline",
+        "keychain",
         "link_mode",
+        "member",
         "network",
         "now",
+        "policy",
         "python_request",
         "refresh",
         "search_path",
+        "uses_sources",
     )
 
     def __init__(
@@ -62,6 +69,9 @@ class World:
         link_mode: str = "auto",
         network: Mapping[str, str] | None = None,
         credential_urls: tuple[str, ...] = (),
+        policy: Mapping[str, Any] | None = None,
+        uses_sources: bool = True,
+        member: str | None = None,
     ) -> None:
         self.directory = directory
         self.cache = cache
@@ -78,6 +88,14 @@ class World:
         self.link_mode = link_mode
         self.network = dict(network or {})
         self.credential_urls = credential_urls
+        self.policy = dict(policy or {})
+        """How to choose: what the command line says, under the keys of ``flows.aimed.Policy``; it wins over the file."""
+        self.uses_sources = uses_sources
+        """Whether the rules of ``[tool.provenv.sources]`` count."""
+        self.member = member
+        """The workspace member that the command was given in; ``directory`` is then the workspace's root."""
+        self.keychain: Keychain | None = None
+        """All that is known of user names and passwords, once somebody has asked; see ``flows.credentials``."""
         self.doors: dict[tuple[object, ...], Catalog] = {}
         """What is open, by its locations: all targets of a command look through the same doors."""
 

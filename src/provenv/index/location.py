@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from typing import Literal
 
 from provenv.errors import InputError
 from provenv.index.local import url_of_path
-from provenv.net.secrets import Credentials, Realm, origin_of, redact, split_credentials
+from provenv.net.secrets import redact, split_credentials
 
-__all__ = ["Location", "collect_credentials", "default_url", "location_from"]
+__all__ = ["Location", "default_url", "location_from", "split_name"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +53,14 @@ def location_from(
     return Location(name=name or url, url=url, kind=kind, is_explicit=is_explicit, ignored_statuses=ignored_statuses)
 
 
+def split_name(text: str) -> tuple[str | None, str]:
+    """``NAME=URL`` in two; the name is None when there is none, as in ``https://index.example/?a=b``."""
+    name, separator, url = text.partition("=")
+    if separator and url and name.isascii() and name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+        return name, url
+    return None, text
+
+
 def default_url() -> str:
     """The root of the public index, as distlib names it.
 
@@ -80,23 +87,3 @@ def _imported_constant() -> str:
     from distlib.index import DEFAULT_INDEX
 
     return str(DEFAULT_INDEX)
-
-
-def collect_credentials(texts: Iterable[str]) -> Mapping[Realm, Credentials]:
-    """The realms of the credentials inside index URLs.
-
-    Files often lie beside the index, so credentials hold for the whole origin; where two indexes of one origin have
-    different ones, each holds for its own path only.
-    """
-    found: dict[tuple[str, str, int], dict[str, Credentials]] = {}
-    for text in texts:
-        url, credentials = split_credentials(text.strip())
-        if credentials is not None:
-            path = "/" + url.partition("://")[2].partition("#")[0].partition("?")[0].partition("/")[2]
-            found.setdefault(origin_of(url), {})[path] = credentials
-    realms: dict[Realm, Credentials] = {}
-    for origin, by_path in found.items():
-        is_shared = len(set(by_path.values())) == 1
-        for path, credentials in by_path.items():
-            realms[(*origin, "/" if is_shared else path)] = credentials
-    return realms

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import pycurl
 
-from provenv.errors import Unavailable
+from provenv.errors import ProvenvError, Unavailable
 from provenv.events import Events
 from provenv.net.certificates import system_certificates
 from provenv.net.failure import offline_failure
@@ -137,6 +137,10 @@ class Client:
         curl = self._spare.pop() if self._spare else pycurl.Curl()
         try:
             transfer.configure(curl, self._certificates)
+        except ProvenvError as error:
+            curl.close()
+            transfer.settle(error)
+            return
         except (pycurl.error, UnicodeError, ValueError) as error:
             curl.close()
             transfer.settle(Unavailable(f"{redact(transfer.request.url)}: not a usable URL: {redact(str(error))}"))

@@ -1,15 +1,13 @@
 """Keeps user names, passwords and tokens out of everything that is shown or written, and finds them when needed.
 
-Credentials belong to a realm: exact scheme, host and port, and a path prefix that ends at a ``/``. They are never
-sent to any other place (RFC 9110, 11.5), whatever a page or a redirect says.
+Who may be sent what is decided by ``net.keychain``.
 """
 
 from __future__ import annotations
 
 __all__ = [
     "Credentials",
-    "Realm",
-    "credentials_for",
+    "is_within",
     "join_credentials",
     "netrc_credentials",
     "origin_of",
@@ -19,14 +17,11 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import TypeAlias
 
     Credentials: TypeAlias = tuple[str, str]
-    Realm: TypeAlias = tuple[str, str, int, str]
 else:
     Credentials = tuple
-    Realm = tuple
 
 _PORTS = {"http": 80, "https": 443}
 _SECRET_KEYS = (
@@ -81,19 +76,9 @@ def origin_of(url: str) -> tuple[str, str, int]:
     return scheme, host.lower(), int(port) if port else _PORTS.get(scheme, 0)
 
 
-def credentials_for(url: str, known: Mapping[Realm, Credentials], netrc_file: str | None = None) -> Credentials | None:
-    """The credentials that may be sent to a URL: those of the longest realm around it, else the host's in netrc."""
-    origin = origin_of(url)
-    path = _path_of(url)
-    best: Realm | None = None
-    for realm in known:
-        prefix = realm[3].rstrip("/") + "/"
-        is_around = realm[:3] == origin and (path + "/").startswith(prefix)
-        if is_around and (best is None or len(realm[3]) > len(best[3])):
-            best = realm
-    if best is not None:
-        return known[best]
-    return netrc_credentials(netrc_file, origin[1]) if netrc_file else None
+def is_within(url: str, path: str) -> bool:
+    """Whether a server will see a path below ``path`` in that URL: ``/team-evil`` is not within ``/team``."""
+    return (_path_of(url) + "/").startswith(path.rstrip("/") + "/")
 
 
 def netrc_credentials(netrc_file: str, host: str) -> Credentials | None:

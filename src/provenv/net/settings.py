@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from provenv.net.secrets import Credentials, Realm
+from provenv.net.keychain import Keychain
 
 __all__ = ["NetSettings"]
 
@@ -31,8 +31,7 @@ class NetSettings:
     proxies: Mapping[str, str] = field(default_factory=dict)
     """Scheme to proxy URL. What is not named follows ``http_proxy``, ``https_proxy`` and ``no_proxy``, as in curl."""
     no_proxy: str | None = None
-    netrc_file: str | None = None
-    credentials: Mapping[Realm, Credentials] = field(default_factory=dict, repr=False)
-    """``(scheme, host, port, path prefix)`` to user and password."""
+    keychain: Keychain = field(default_factory=Keychain, repr=False)
+    """User names and passwords."""
     is_offline: bool = False
     """Every request fails at once."""

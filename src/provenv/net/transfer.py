@@ -15,7 +15,7 @@ from provenv.events import Events
 from provenv.net.failure import RETRIED_CODES, failure_of, is_retried_status, status_failure
 from provenv.net.policy import retry_delay
 from provenv.net.request import Pending, Request, Response, TooLarge
-from provenv.net.secrets import credentials_for, origin_of, redact, split_credentials
+from provenv.net.secrets import origin_of, redact, split_credentials
 from provenv.net.settings import NetSettings
 
 __all__ = ["Transfer"]
@@ -111,9 +111,10 @@ class Transfer:
 
     def _credentials(self) -> tuple[str, str] | None:
         """What may be sent to the present URL: after a redirect to another place, not what the first one had."""
-        if self._own_credentials is not None and origin_of(self._url) == self._origin:
+        is_elsewhere = origin_of(self._url) != self._origin
+        if self._own_credentials is not None and not is_elsewhere:
             return self._own_credentials
-        return credentials_for(self._url, self._settings.credentials, self._settings.netrc_file)
+        return self._settings.keychain.credentials(self._url, is_redirected=is_elsewhere)
 
     # -- during -------------------------------------------------------------------------------------------
 
