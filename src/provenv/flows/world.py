@@ -89,7 +89,7 @@ class World:
         self.network = dict(network or {})
         self.credential_urls = credential_urls
         self.policy = dict(policy or {})
-        """How to choose: what the command line says, under the keys of ``flows.aimed.Policy``; it wins over the file."""
+        """How to choose, as the command line says it: keys of ``flows.aimed.Policy``. It wins over the project file."""
         self.uses_sources = uses_sources
         """Whether the rules of ``[tool.provenv.sources]`` count."""
         self.member = member
