@@ -19,7 +19,8 @@ from provenv.flows.fetch import compiled, fetch_trees
 from provenv.flows.interpreter import project_interpreter
 from provenv.flows.lock import Locked, lock
 from provenv.flows.memory import digest
-from provenv.flows.select import select_wanted
+from provenv.flows.ready import Ready
+from provenv.flows.select import select_items
 from provenv.model.plan import Installed, Plan
 from provenv.pythons.inspect import inspect
 
@@ -27,7 +28,7 @@ __all__ = ["Synced", "plan_between", "sync"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from provenv.flows.choice import Choice
     from provenv.flows.world import World
@@ -58,11 +59,13 @@ def sync(
     is_dry: bool = False,
     is_inexact: bool = False,
     has_bytecode: bool = True,
+    reinstalled: Collection[str] | None = (),
 ) -> Synced:
     """Lock if needed, then make the environment what the lock says for this machine.
 
     ``is_locked`` refuses to change the lock, ``is_frozen`` does not even look whether it is stale. ``is_dry`` only
-    says what would change. ``is_inexact`` keeps what the lock does not name. Raises every error of ``lock``,
+    says what would change. ``is_inexact`` keeps what the lock does not name; ``reinstalled`` are packages
+    that are placed anew though nothing is wrong with them (None: all). Raises every error of ``lock``,
     InstallError and IntegrityError; one that fails leaves an environment that the next one knows to be unfinished.
     """
     locked = None
@@ -74,24 +77,48 @@ def sync(
         locked = lock(world, is_locked=is_locked, is_dry=is_dry)
         data = locked.data
     interpreter = _interpreter(world, is_frozen)
-    wanted = select_wanted(world, data, interpreter, choice)
-    plan, is_fresh = _planned(world, interpreter, wanted, is_inexact=is_inexact, is_told=is_dry)
+    ready = Ready(world, select_items(world, data, interpreter, choice), choice, interpreter)
+    look = _Look(world, interpreter, is_inexact=is_inexact, reinstalled=reinstalled)
+    plan, is_fresh = look.plan(ready.known() if is_dry else ready.first(), is_told=is_dry)
     root = world.environment_directory
-    if not is_dry and (is_fresh or not plan.is_empty or receipts.read(root) is None):
+    if not is_dry and (is_fresh or not plan.is_empty or not ready.is_complete or receipts.read(root) is None):
         with _alone(world):
             # Another sync may have been at work until now: then what was seen before is no longer so.
-            plan, is_fresh = _planned(world, interpreter, wanted, is_inexact=is_inexact, is_told=True)
+            plan, is_fresh = look.plan(ready.first(), kept=ready.later_names, is_told=True)
             _realise(world, plan, interpreter, data, is_fresh=is_fresh, has_bytecode=has_bytecode)
+            if not ready.is_complete:
+                # What is built inside the environment could not be built before the environment was there.
+                rest, _ = look.plan(ready.all(), is_told=False)
+                _realise(world, rest, interpreter, data, is_fresh=False, has_bytecode=has_bytecode)
+                plan = plan.followed_by(rest)
     return Synced(root, plan, locked, is_created=is_fresh)
 
 
-def _planned(
-    world: World, interpreter: Interpreter, wanted: Sequence[Wanted], *, is_inexact: bool, is_told: bool
-) -> tuple[Plan, bool]:
-    """What must change, and whether the environment must be made first; ``is_told``: warn of what is damaged."""
-    is_fresh = not _is_environment_of(world, interpreter)
-    found = () if is_fresh else _found(world, interpreter, is_told=is_told)
-    return plan_between(found, wanted, is_inexact=is_inexact), is_fresh
+class _Look:
+    """How one sync looks at the environment: each look sees what is there now."""
+
+    def __init__(
+        self, world: World, interpreter: Interpreter, *, is_inexact: bool, reinstalled: Collection[str] | None
+    ) -> None:
+        self._world = world
+        self._interpreter = interpreter
+        self._is_inexact = is_inexact
+        self._reinstalled = reinstalled
+
+    def plan(self, wanted: Sequence[Wanted], *, kept: Collection[str] = (), is_told: bool) -> tuple[Plan, bool]:
+        """What must change, and whether the environment must be made first.
+
+        ``kept`` are packages that stay as they are for now; ``is_told``: warn of what is damaged.
+        """
+        is_fresh = not _is_environment_of(self._world, self._interpreter)
+        found = () if is_fresh else _found(self._world, self._interpreter, is_told=is_told)
+        again = {item.name for item in wanted} if self._reinstalled is None else self._reinstalled
+        found = tuple(
+            Installed(name=item.name, version=item.version) if item.name in again else item
+            for item in found
+            if item.name not in kept
+        )
+        return plan_between(found, wanted, is_inexact=self._is_inexact), is_fresh
 
 
 def _alone(world: World) -> Guard:

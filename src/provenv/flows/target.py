@@ -11,11 +11,11 @@ from provenv.flows.choice import Choice
 from provenv.flows.interpreter import project_interpreter
 from provenv.flows.lock import lock
 from provenv.flows.parse_aim import read_project
-from provenv.flows.select import select_wanted
+from provenv.flows.select import select_items
 from provenv.flows.select_anew import select_for
 from provenv.flows.world import World
 from provenv.model.machine import Interpreter
-from provenv.model.plan import Wanted
+from provenv.model.plan import Unbuilt, Wanted
 from provenv.model.target import Target
 
 __all__ = ["environment_of", "lock_bytes", "this_interpreter", "wanted_of_target"]
@@ -23,14 +23,14 @@ __all__ = ["environment_of", "lock_bytes", "this_interpreter", "wanted_of_target
 
 def wanted_of_target(
     world: World, choice: Choice, name: str | None, *, is_locked: bool = False, is_frozen: bool = False
-) -> list[Wanted]:
+) -> list[Wanted | Unbuilt]:
     """What to install on the target of that name, or on this machine, sorted by package.
 
     Raises UsageError when the project declares no such target, and every error of ``lock``.
     """
     data = lock_bytes(world, is_locked=is_locked, is_frozen=is_frozen)
     if name is None:
-        return select_wanted(world, data, this_interpreter(world), choice)
+        return select_items(world, data, this_interpreter(world), choice)
     target = _declared(world, name)
     return select_for(world, data, choice, environment=target.environment(), tags=target.tags(), target=name)
 

@@ -8,7 +8,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from packaging.pylock import (
+    Package,
     PackageArchive,
+    PackageDirectory,
+    PackageSdist,
+    PackageVcs,
     PackageWheel,
     Pylock,
     PylockSelectError,
@@ -18,7 +22,7 @@ from packaging.tags import Tag, parse_tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from provenv.errors import InputError, IntegrityError
-from provenv.model.plan import Wanted
+from provenv.model.plan import Unbuilt, Wanted
 
 __all__ = ["parse", "select"]
 
@@ -48,7 +52,7 @@ def select(
     extras: Collection[str],
     groups: Collection[str],
     requested: Collection[str],
-) -> list[Wanted]:
+) -> list[Wanted | Unbuilt]:
     """What to install on a machine with that marker environment and those tags, sorted by name.
 
     Raises InputError when the lock was not made for the machine or holds something that cannot be installed, and
@@ -56,7 +60,7 @@ def select(
     """
     lock = Pylock.from_dict(document)
     accepted: list[Tag] = [next(iter(parse_tag(tag))) for tag in tags]
-    wanted = []
+    wanted: list[Wanted | Unbuilt] = []
     try:
         for package, file in lock.select(
             environment=dict(environment),  # type: ignore[arg-type]  # a TypedDict with the same keys
@@ -64,9 +68,7 @@ def select(
             extras=extras,
             dependency_groups=groups,
         ):
-            if not isinstance(file, PackageWheel | PackageArchive):
-                raise InputError(f"{where}: {package.name}", "only wheels can be installed so far")
-            wanted.append(_wanted(str(package.name), str(package.version), file, where, package.name in requested))
+            wanted.append(_item(package, file, where, package.name in requested))
     except PylockSelectError as error:
         raise InputError(
             where,
@@ -76,34 +78,84 @@ def select(
     return sorted(wanted, key=lambda item: item.name)
 
 
-def _wanted(name: str, version: str, file: PackageWheel | PackageArchive, where: str, is_requested: bool) -> Wanted:
-    place = f"{where}: {name} {version}"
-    direct = None
-    if isinstance(file, PackageArchive):
-        filename = urlsplit(file.url or file.path or "").path.rpartition("/")[2]
-        direct = _direct_url(file)
-    else:
-        filename = file.filename
+_File = PackageWheel | PackageSdist | PackageArchive | PackageVcs | PackageDirectory
+
+
+def _item(package: Package, file: _File, where: str, is_requested: bool) -> Wanted | Unbuilt:
+    name, version = str(package.name), None if package.version is None else str(package.version)
+    if isinstance(file, PackageWheel) or (isinstance(file, PackageArchive) and _filename(file).endswith(".whl")):
+        return _wanted(name, version, file, where, is_requested)
+    if isinstance(file, PackageVcs):
+        if file.type != "git":
+            raise InputError(f"{where}: {name}", f"repositories of the kind `{file.type}` are not known; only git is")
+        return Unbuilt(
+            name=name,
+            kind="git",
+            version=version,
+            url=file.url,
+            path=file.path,
+            commit=file.commit_id,
+            subdirectory=file.subdirectory,
+            is_requested=is_requested,
+        )
+    if isinstance(file, PackageDirectory):
+        return Unbuilt(
+            name=name,
+            kind="directory",
+            version=version,
+            path=file.path,
+            subdirectory=file.subdirectory,
+            is_editable=bool(file.editable),
+            is_requested=is_requested,
+        )
+    return Unbuilt(
+        name=name,
+        kind="sdist" if isinstance(file, PackageSdist) else "archive",
+        version=version,
+        url=file.url,
+        path=file.path,
+        subdirectory=None if isinstance(file, PackageSdist) else file.subdirectory,
+        sha256=_sha256(file, f"{where}: {name} {version or ''}".rstrip()),
+        size=file.size,
+        is_requested=is_requested,
+    )
+
+
+def _wanted(
+    name: str, version: str | None, file: PackageWheel | PackageArchive, where: str, is_requested: bool
+) -> Wanted:
+    place = f"{where}: {name} {version or ''}".rstrip()
+    filename = _filename(file)
     try:
         told_name, told_version, _, _ = parse_wheel_filename(filename)
     except InvalidWheelFilename as error:
         raise InputError(place, f"`{filename}` is not the name of a wheel") from error
-    if told_name != canonicalize_name(name) or str(told_version) != version:
-        raise IntegrityError(place, expected=f"a wheel of {name} {version}", actual=f"`{filename}`")
-    sha256 = file.hashes.get("sha256", "").lower()
-    if len(sha256) != 64 or any(digit not in "0123456789abcdef" for digit in sha256):
-        raise IntegrityError(place, expected="a SHA-256 hash", actual=str(dict(file.hashes)), hint="run `provenv lock`")
+    if told_name != canonicalize_name(name) or str(told_version) != (version or str(told_version)):
+        raise IntegrityError(place, expected=f"a wheel of {name} {version or ''}".rstrip(), actual=f"`{filename}`")
     return Wanted(
         name=name,
-        version=version,
+        version=str(told_version),
         filename=filename,
-        sha256=sha256,
+        sha256=_sha256(file, place),
         url=file.url,
         path=file.path,
         size=file.size,
         is_requested=is_requested,
-        direct_url=direct,
+        direct_url=_direct_url(file) if isinstance(file, PackageArchive) else None,
     )
+
+
+def _filename(file: PackageWheel | PackageArchive) -> str:
+    if isinstance(file, PackageWheel):
+        return file.filename
+    return urlsplit(file.url or file.path or "").path.rpartition("/")[2]
+
+
+def _sha256(file: PackageWheel | PackageSdist | PackageArchive, place: str) -> str:
+    sha256 = file.hashes.get("sha256", "").lower()
+    if len(sha256) != 64 or any(digit not in "0123456789abcdef" for digit in sha256):
+        raise IntegrityError(place, expected="a SHA-256 hash", actual=str(dict(file.hashes)), hint="run `provenv lock`")
+    return sha256
 
 
 def _direct_url(file: PackageArchive) -> str:

@@ -151,3 +151,13 @@ class Plan(Value):
     def is_empty(self) -> bool:
         """Whether the environment already is what was asked for."""
         return not self.install and not self.remove
+
+    def followed_by(self, later: Plan) -> Plan:
+        """What both did, one after the other."""
+        again = {item.name for item in later.install}
+        gone = {item.name for item in self.remove}
+        return Plan(
+            install=tuple(sorted([*self.install, *later.install], key=lambda item: item.name)),
+            remove=(*self.remove, *(item for item in later.remove if item.name not in gone)),
+            keep=tuple(item for item in self.keep if item.name not in again),
+        )
