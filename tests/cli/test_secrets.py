@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.worlds.house import House, Told
+from tests.worlds.index_server import IndexServer
 
 _SECRET = "s3cr3t-p4ss"
 
@@ -102,3 +103,88 @@ def test_passwords_in_messages_about_wrong_input(house: House) -> None:
     told.append(house.give("lock", "--index", f"ftp://user:{_SECRET}@index.example/"))
     assert all(one.code in (1, 2) for one in told)
     _nowhere(house, *told)
+
+
+# -- variables, netrc, keyring ----------------------------------------------------------------------------
+
+
+def _named(house: House, more: str = "") -> None:
+    """A project whose only index wants a user name and a password, and is called `our-own`."""
+    _guarded(house)
+    house.monkeypatch.delenv("PROVENV_DEFAULT_INDEX")
+    index = f'[[tool.provenv.index]]\nname = "our-own"\nurl = "{house.server.url}"\ndefault = true\n{more}'
+    house.project("alpha", more=index)
+
+
+def _all_commands(house: House) -> list[Told]:
+    told = [house.do("lock", "-v"), house.do("sync", "-v"), house.do("sync"), house.do("tree"), house.do("export")]
+    told += [house.do("add", "beta"), house.do("lock", "-U", "--refresh"), house.do("remove", "beta")]
+    assert house.installed() == {"alpha": "1.0", "beta": "1.0"}
+    return told
+
+
+@pytest.mark.parametrize("prefix", ["PROVENV", "UV"])
+def test_variables_named_after_the_index(house: House, prefix: str) -> None:
+    _named(house)
+    house.monkeypatch.setenv(f"{prefix}_INDEX_OUR_OWN_USERNAME", "user")
+    house.monkeypatch.setenv(f"{prefix}_INDEX_OUR_OWN_PASSWORD", _SECRET)
+    _nowhere(house, *_all_commands(house))
+
+
+def test_variables_named_after_an_index_of_the_command_line(house: House) -> None:
+    _guarded(house)
+    house.monkeypatch.delenv("PROVENV_DEFAULT_INDEX")
+    house.project("alpha")
+    house.monkeypatch.setenv("PROVENV_INDEX_MINE_USERNAME", "user")
+    house.monkeypatch.setenv("PROVENV_INDEX_MINE_PASSWORD", _SECRET)
+    _nowhere(house, house.do("lock", "--default-index", f"mine={house.server.url}"))
+
+
+def test_netrc_has_them(house: House) -> None:
+    _named(house)
+    netrc = house.home / ".netrc"
+    netrc.write_text(f"machine 127.0.0.1 login user password {_SECRET}\n")
+    netrc.chmod(0o600)
+    _nowhere(house, *_all_commands(house), but=(netrc,))
+
+
+def test_the_keyring_has_them(house: House) -> None:
+    _named(house)
+    program = house.root / "bin/keyring"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\n[ "$*" = "get {house.server.url} user" ] && echo "{_SECRET}"\n')
+    program.chmod(0o755)
+    house.monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    house.monkeypatch.setenv("PROVENV_INDEX_OUR_OWN_USERNAME", "user")
+    assert "401" in house.refused("lock")
+    told = house.do("lock", "--keyring-provider", "subprocess")
+    house.monkeypatch.setenv("PROVENV_KEYRING_PROVIDER", "subprocess")
+    _nowhere(house, told, *_all_commands(house), but=(program,))
+
+
+def test_an_index_that_is_never_asked_with_credentials(house: House) -> None:
+    _named(house, 'authenticate = "never"\n')
+    assert "401" in house.refused("lock")
+    house.monkeypatch.setenv("PROVENV_INDEX_OUR_OWN_USERNAME", "user")
+    assert '`authenticate` is "never"' in house.refused("lock")
+
+
+def test_an_index_that_is_always_asked_with_credentials(house: House) -> None:
+    _named(house, 'authenticate = "always"\n')
+    assert "no user name and password are known" in house.refused("lock")
+    assert not house.server.requests
+
+
+def test_files_on_another_port_are_asked_for_without_them(house: House) -> None:
+    """The index sends us to another server for its files: it must not learn who we are."""
+    _named(house)
+    house.monkeypatch.setenv("PROVENV_INDEX_OUR_OWN_USERNAME", "user")
+    house.monkeypatch.setenv("PROVENV_INDEX_OUR_OWN_PASSWORD", _SECRET)
+    with IndexServer(house.server.directory) as other:
+        for name in ("alpha", "beta"):
+            file = f"/files/{name}-1.0-py3-none-any.whl"
+            house.server.redirect(file, f"{other.root}{file}")
+        told = house.do("sync", "-v")
+        assert other.count("/files/*.whl") == 2
+        assert all(seen.headers["Authorization"] is None for seen in other.requests)
+    _nowhere(house, told)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from itertools import chain
+from typing import cast
 
 from provenv.errors import InputError
 from provenv.flows import files
 from provenv.flows.parse_aim import read_project
 from provenv.flows.world import World
 from provenv.index.location import default_url, split_name
-from provenv.model.project import IndexSource, Line, Project
+from provenv.model.project import Project
 from provenv.net.keychain import Access, Authenticate, Keychain
 from provenv.net.keyring import Keyring
 from provenv.net.secrets import redact
@@ -28,41 +29,50 @@ def keychain(world: World) -> Keychain:
     Raises InputError when a place that must never be asked with credentials has some in its URL.
     """
     if world.keychain is None:
-        network = world.network
+        data = files.read_if_there(world.project_file)
+        project = read_project(data, world.project_file) if data is not None else None
+        provider = world.network.get("keyring_provider") or (project.keyring_provider if project else None)
         keyring = None
-        if network.get("keyring_provider", "disabled") == "subprocess":
+        if provider == "subprocess":
             keyring = Keyring(shutil.which("keyring", path=world.search_path), world.events)
-        world.keychain = Keychain(_places(world), netrc_file=network.get("netrc_file"), ask_keyring=keyring)
+        world.keychain = Keychain(
+            _places(world, project), netrc_file=world.network.get("netrc_file"), ask_keyring=keyring
+        )
     return world.keychain
 
 
-def _places(world: World) -> Iterator[Access]:
+def _places(world: World, project: Project | None) -> Iterator[Access]:
     for text in (*world.indexes, world.default_index or ""):
         name, url = split_name(text)
         yield _access(name, url, "auto", world)
     for url in (*world.find_links, *world.credential_urls, default_url()):
-        yield Access(url)
-    if (data := files.read_if_there(world.project_file)) is not None:
-        yield from _places_of_project(read_project(data, world.project_file), world)
+        yield _direct(url)
+    if project is not None:
+        yield from _places_of_project(project, world)
 
 
 def _places_of_project(project: Project, world: World) -> Iterator[Access]:
     for index in project.indexes:
-        yield _access(index.name, index.url, _authenticate(index), world)
+        authenticate = cast(Authenticate, index.authenticate)
+        yield _access(index.name, index.url, authenticate, world)
     for place in project.find_links:
-        yield Access(place)
-    for line in _lines(project):
+        yield _direct(place)
+    for line in chain(
+        project.dependencies,
+        *project.extras.values(),
+        *project.groups.values(),
+        project.constraints,
+        project.overrides,
+    ):
         if line.requirement.url:
-            yield Access(line.requirement.url.removeprefix("git+"))
+            yield _direct(line.requirement.url)
+    for rule in chain(*project.sources.values()):
+        if rule.kind in ("git", "url"):
+            yield _direct(rule.place)
 
 
-def _lines(project: Project) -> Iterator[Line]:
-    yield from chain(project.dependencies, *project.extras.values(), *project.groups.values())
-
-
-def _authenticate(index: IndexSource) -> Authenticate:
-    found: Authenticate = getattr(index, "authenticate", None) or "auto"
-    return found
+def _direct(url: str) -> Access:
+    return Access(url.removeprefix("git+"))
 
 
 def _access(name: str | None, url: str, authenticate: Authenticate, world: World) -> Access:

@@ -202,19 +202,21 @@ def _locations(world: World, project: Project) -> Iterator[tuple[str, str, str, 
     User names and passwords are left out: an aim is kept on disk. ``network`` reads them when it connects.
     """
     named = [split_name(text) for text in world.indexes]
-    for url in (*(url for _, url in named), *filter(None, [world.default_index]), *world.find_links):
+    default_name, default = split_name(world.default_index or "")
+    for url in (*(url for _, url in named), *filter(None, [default]), *world.find_links):
         try:
             location_from(url, directory=world.directory)
         except InputError as error:
             raise UsageError(error.message, hint="this was given on the command line or in a variable") from error
-    default = world.default_index
     places: list[tuple[str, str | None]] = [(url, name) for name, url in named]
     for index in project.indexes:
-        if index.is_default:
-            default = default or index.url
+        if index.is_default and not default:
+            default, default_name = index.url, index.name
+        elif index.is_default:
+            continue
         else:
             places.append((index.url, index.name))
-    for url, name in (*places, (default or default_url(), "default")):
+    for url, name in (*places, (default or default_url(), default_name or "default")):
         found = location_from(url, directory=world.directory, name=name)
         yield found.name, found.url, found.kind, False, ()
     for place in (*world.find_links, *project.find_links):
