@@ -68,11 +68,13 @@ def sync(words: Words, world: World, variables: Mapping[str, str]) -> int:
         is_dry=is_dry,
         is_inexact=words.inexact,
         has_bytecode=words.compile_bytecode,
+        reinstalled=_reinstalled(words),
     )
     _tell_sync(words, synced, is_dry=is_dry)
     if words.check and (not synced.plan.is_empty or synced.is_created or (synced.locked and synced.locked.is_changed)):
         raise StaleLock(f"{synced.environment} is not what the lock says", hint="run `provenv sync`")
-    if not (is_dry or words.upgrade or words.upgrade_package or words.refresh or words.json):
+    is_again = words.reinstall or words.reinstall_package
+    if not (is_dry or is_again or words.upgrade or words.upgrade_package or words.refresh or words.json):
         message = f"Checked {count_text(len(synced.plan.keep), 'package')}: nothing to do"
         _stamp_synced(words, world, variables, "" if _is_quiet(words) else message, synced)
     return 0
@@ -94,8 +96,9 @@ def run(words: Words, world: World, variables: Mapping[str, str]) -> int:
             _choice(words),
             is_locked=words.locked,
             is_frozen=words.frozen,
-            is_inexact=True,
+            is_inexact=not words.exact,
             has_bytecode=words.compile_bytecode,
+            reinstalled=_reinstalled(words),
         )
         if not synced.plan.is_empty:
             _tell_sync(words, synced, is_dry=False)
@@ -190,11 +193,24 @@ def _choice(words: Words) -> Choice:
     return Choice(
         extras=tuple(words.extra),
         all_extras=words.all_extras,
+        no_extras=tuple(words.no_extra),
         groups=tuple(words.group),
         all_groups=words.all_groups,
         no_groups=tuple(words.no_group),
+        only_groups=tuple(words.only_group),
         has_defaults=not words.no_default_groups,
+        packages=tuple(words.package),
+        all_packages=words.all_packages,
+        is_editable=not getattr(words, "no_editable", False),
+        no_install=_normalised(getattr(words, "no_install_package", ())),
+        no_install_project=getattr(words, "no_install_project", False),
+        no_install_workspace=getattr(words, "no_install_workspace", False),
+        no_install_local=getattr(words, "no_install_local", False),
     )
+
+
+def _reinstalled(words: Words) -> Sequence[str] | None:
+    return None if words.reinstall else _normalised(words.reinstall_package)
 
 
 def _place(words: Words) -> Place:
@@ -252,6 +268,8 @@ def _tell_lock(words: Words, locked: Locked, headline: str) -> None:
     _say(words, headline)
     if locked.old:
         _say(words, changes(installed, removed, updated, has_colour=words.has_error_colour))
+    for note in locked.notes:
+        _say(words, f"  {note}")
 
 
 def _tell_sync(words: Words, synced: Synced, *, is_dry: bool) -> None:

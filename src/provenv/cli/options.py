@@ -161,16 +161,39 @@ def _parts(to: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--all-extras", action="store_true", help="every optional dependency")
     group.add_argument(
+        "--no-extra", metavar="NAME", action="append", default=[], help="leave one out of --all-extras; may be repeated"
+    )
+    group.add_argument(
         "--group", metavar="NAME", action="append", default=[], help="a dependency group; may be repeated"
     )
     group.add_argument(
         "--no-group", metavar="NAME", action="append", default=[], help="leave a group out; may be repeated"
+    )
+    group.add_argument(
+        "--only-group", metavar="NAME", action="append", default=[], help="nothing but this group; may be repeated"
     )
     group.add_argument("--all-groups", action="store_true", help="every dependency group")
     group.add_argument("--no-default-groups", action="store_true", help="leave out the default groups")
     group.add_argument("--dev", action="append_const", dest="group", const="dev", help="the group `dev`")
     group.add_argument(
         "--no-dev", action="append_const", dest="no_group", const="dev", help="leave out the group `dev`"
+    )
+    group.add_argument(
+        "--only-dev", action="append_const", dest="only_group", const="dev", help="nothing but the group `dev`"
+    )
+    group.add_argument(
+        "--package", metavar="NAME", action="append", default=[], help="a member of the workspace; may be repeated"
+    )
+    group.add_argument("--all-packages", action="store_true", help="every member of the workspace")
+
+
+def _omissions(to: argparse.ArgumentParser) -> None:
+    group = to.add_argument_group("what to leave out, though what it needs is installed")
+    group.add_argument("--no-install-project", action="store_true", help="the project itself")
+    group.add_argument("--no-install-workspace", action="store_true", help="the project and all workspace members")
+    group.add_argument("--no-install-local", action="store_true", help="whatever lies in a local directory or archive")
+    group.add_argument(
+        "--no-install-package", metavar="NAME", action="append", default=[], help="this package; may be repeated"
     )
 
 
@@ -180,6 +203,11 @@ def _installing(to: argparse.ArgumentParser) -> None:
         "--link-mode", choices=("auto", "clone", "hardlink", "copy"), default="auto", help="how files are placed"
     )
     group.add_argument("--inexact", action="store_true", help="keep what the lock does not name")
+    group.add_argument("--no-editable", action="store_true", help="install local directories as they are now")
+    group.add_argument("--reinstall", action="store_true", help="place every package anew")
+    group.add_argument(
+        "--reinstall-package", metavar="NAME", action="append", default=[], help="place this one anew; may be repeated"
+    )
     group.add_argument(
         "--compile-bytecode",
         action=argparse.BooleanOptionalAction,
@@ -249,6 +277,7 @@ def _sync(to: argparse.ArgumentParser) -> None:
     modes.add_argument("--dry-run", action="store_true", help="say what would change, change nothing")
     _lock_modes(to)
     _parts(to)
+    _omissions(to)
     _upgrades(to)
     _interpreter(to)
     _indexes(to)
@@ -269,9 +298,11 @@ def _run(to: argparse.ArgumentParser) -> None:
         help="add this for one run; may be repeated",
     )
     to.add_argument("--no-sync", action="store_true", help="use the environment as it is")
+    to.add_argument("--exact", action="store_true", help="remove what the lock does not name")
     to.add_argument("--no-project", action="store_true", help="ignore any project: only what --with names")
     _lock_modes(to)
     _parts(to)
+    _omissions(to)
     _interpreter(to)
     _indexes(to)
     _policy(to)

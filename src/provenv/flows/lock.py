@@ -262,9 +262,11 @@ def _document(
     document["extras"] = aimed["extras"]
     document["dependency-groups"] = sorted({*aimed["groups"], *grouped, *members})
     default = [aimed["targets"][0]["name"]] if aimed["targets"][0]["name"] in grouped else []
-    if aimed["name"] is None:
+    if aimed["members"]:
         # A workspace whose root is no project stands for all of its members.
-        default += [group for group in members if group.count("--") == 1]
+        root = [group_of(f"member:{aimed['name']}")]
+        default += root if aimed["name"] else [group for group in members if group.count("--") == 1]
+        members = sorted({*members, *(root if aimed["name"] else [])})
     document["default-groups"] = [*aimed["default_groups"], *default]
     document["created-by"] = "provenv"
     document["packages"] = tables

@@ -153,9 +153,15 @@ def _sections(told: Answered, solution: Solution) -> dict[str, set[str]]:
         if section not in told.without:
             parts.setdefault(section, []).append(row)
     for section, rows in parts.items():
+        told_as = section or _root_section(told.aimed)
         for name in reachable(rows, solution.chosen, told.answers.view):
-            sections[name].add(section)
+            sections[name].add(told_as)
     return sections
+
+
+def _root_section(aimed: Aim) -> str:
+    """In a workspace the root's own needs are told by a group, as every other member's: each can be chosen alone."""
+    return f"member:{aimed['name']}" if aimed["members"] and aimed["name"] else ""
 
 
 def _beside(world: World, table: Mapping[str, Any]) -> Mapping[str, Any]:
