@@ -18,7 +18,7 @@ __all__ = ["direct_view", "file_rows"]
 
 
 def file_rows(world: World, supply: Supply, view: View, candidate: int) -> tuple[FileRow, ...]:
-    """The wheels of a candidate in the plain form, each with a SHA-256.
+    """The wheels of a candidate, or else its source archive, in the plain form, each with a SHA-256.
 
     An index that tells no SHA-256 makes us read the file once, now: a lock without hashes would promise nothing.
     """
@@ -42,7 +42,7 @@ def direct_view(world: World, supply: Supply, name: str, reference: Reference) -
         raise InputError(f"{world.project_file}: {url}", f"this is a wheel of {told}, not of {name}")
     hashes = (("sha256", reference["sha256"]),) if reference["sha256"] else ()
     artifact = Artifact(filename=filename, url=url, hashes=hashes)
-    view = supply.direct(name, str(version), artifact)
+    view = supply.direct(name, str(version), artifact=artifact)
     view.chosen[1] = (_row(world, supply, artifact),)
     return view
 

@@ -104,6 +104,10 @@ class Page:
         """None: not yanked; otherwise the reason, perhaps empty (PEP 592)."""
         return self._fields(number)[4]
 
+    def upload_time(self, number: int) -> str | None:
+        """When a file was uploaded, as the index wrote it (PEP 700); None when it does not tell."""
+        return self._fields(number)[5]
+
     def artifact(self, number: int) -> Artifact:
         """Everything that the index says of a file."""
         url, hashes, size, requires_python, yanked, upload_time, has_metadata, metadata_hashes = self._fields(number)

@@ -9,7 +9,7 @@ variables changes (``watched``). Facts that merely contradict the present choice
 from __future__ import annotations
 
 from provenv.solve.proof import ACTIVE, Derived, Fact, Unsolvable
-from provenv.solve.types import Rule, Unusable
+from provenv.solve.types import Always, Rule, Unusable
 
 __all__ = ["Search"]
 
@@ -67,6 +67,9 @@ class Search:
         for rule in rules:
             on = rule.on
             allow = rule.allow
+            if rule.__class__ is Always:
+                self._oblige(rule)
+                continue
             # Rules that allow no candidate at all are told apart by their reasons, which a reader will want to know.
             key = (on, allow) if allow > 1 else (on, allow, rule.why)
             fact = facts.get(key)
@@ -81,6 +84,19 @@ class Search:
                 self._wide.setdefault(variable, {})[key] = fact
         if package in self.decided:
             self._changed.append(variable)
+
+    def _oblige(self, rule: Rule) -> None:
+        """Keep a rule of the root that was told late; it is looked at again whenever its package changes."""
+        facts = self._facts.setdefault("", {})
+        key = (rule.on, rule.allow, rule.why)
+        if key in facts:
+            return
+        if rule.on not in self.full:
+            self._discover(rule.on, rule.size)
+        fact = facts[key] = Fact("", "", rule.on, rule.when, rule.allow, self.full[rule.on], (rule.why,))
+        self.rows[""].setdefault(1, []).append(fact)
+        self._watch(key, fact)
+        self._changed.append(rule.on)
 
     def _discover(self, variable: str, size: int) -> None:
         self.state[variable] = self.full[variable] = (2 << size) - 1

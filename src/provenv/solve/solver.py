@@ -9,7 +9,7 @@ __all__ = ["Solution", "solve"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Container, Generator, Mapping
 
     from provenv.solve.types import Answer
 
@@ -33,15 +33,23 @@ class Solution:
         return f"Solution({self.chosen!r}, {self.extras!r})"
 
 
-def solve(*, prefer: Mapping[str, int] | None = None) -> Generator[Ask, Answer, Solution]:
+def solve(
+    *,
+    prefer: Mapping[str, int] | None = None,
+    tiers: Mapping[str, tuple[int, ...]] | None = None,
+    lowest: Container[str] = (),
+) -> Generator[Ask, Answer, Solution]:
     """Find a candidate for everything that the root needs, by PubGrub on sets of states.
 
     Yields ``Ask``, first for the root, each at most once, and receives the needs of that candidate: all of them, for
-    an answer must be complete in itself. ``prefer`` holds candidates to take before newer ones; it is read at each
-    decision and may grow meanwhile. Raises ``Unsolvable`` with the proof. The generator may be closed at any time, and
-    the same answers always give the same solution.
+    an answer must be complete in itself. ``prefer`` holds candidates to take before newer ones; ``tiers`` holds sets of
+    candidates of which the first that is still possible is tried first, and what is in none of them last. Both are read
+    at each decision and may grow meanwhile. Of the packages in ``lowest`` the lowest candidate is tried first, not the
+    highest. Raises ``Unsolvable`` with the proof. The generator may be closed at any time, and the same answers always
+    give the same solution.
     """
     wanted: Mapping[str, int] = {} if prefer is None else prefer
+    ranked: Mapping[str, tuple[int, ...]] = {} if tiers is None else tiers
     search = Search()
     asked = 1
     search.record("", "", 1, (yield Ask("", 1, "")))
@@ -63,7 +71,12 @@ def solve(*, prefer: Mapping[str, int] | None = None) -> Generator[Ask, Answer, 
         if chosen is None:
             return _solution(search, asked)
         left = search.state[chosen]
-        candidate = (left & wanted.get(chosen, 0) or left).bit_length() - 1
+        best = left & wanted.get(chosen, 0)
+        if not best:
+            best = next((left & tier for tier in ranked[chosen] if left & tier), left) if chosen in ranked else left
+        if chosen in lowest:
+            best &= -best
+        candidate = best.bit_length() - 1
         objection = search.objection(chosen, candidate)
         for variable in search.active(chosen) if objection is None else ():
             if candidate not in search.rows[variable]:

@@ -10,7 +10,7 @@ cost more than a resolution.
 
 from __future__ import annotations
 
-__all__ = ["ABSENT", "Answer", "Ask", "Rule", "Unusable"]
+__all__ = ["ABSENT", "Always", "Answer", "Ask", "Rule", "Unusable"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +59,18 @@ class Rule:
 
     def __repr__(self) -> str:
         return f"Rule({self.when:b}, {self.on!r}, {self.allow:b}, {self.size}, {self.why!r})"
+
+
+class Always(Rule):
+    """Whatever else is chosen, ``on`` must be in ``allow``, which holds "absent": a constraint of the root.
+
+    It may come with any answer, beside the first rule about ``on``; so a package that nobody needs costs no question.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, on: str, allow: int, size: int, why: Hashable) -> None:
+        super().__init__(2, on, allow | ABSENT, size, why)
 
 
 class Unusable:

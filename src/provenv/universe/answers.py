@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 
-from provenv.solve.types import Rule, Unusable
+from provenv.solve.types import ABSENT, Always, Rule, Unusable
+from provenv.universe.choices import Choices
 from provenv.universe.view import View
 
 __all__ = ["ROOT", "Answers", "Supply"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Protocol
+    from collections.abc import Callable, Container, Mapping, Sequence
+    from typing import Any, Protocol
 
     from provenv.solve.types import Answer, Ask
     from provenv.universe.view import Row
@@ -56,7 +57,9 @@ class Answers:
 
     ``root`` holds the rows of the project and the place that wrote each; ``directory`` keeps the views; ``supply``
     makes the one who fetches, at first need; ``pins`` are versions to prefer; ``is_fresh`` decides whether a view may
-    be used as it stands.
+    be used as it stands. ``policy`` is the plain table of how to choose, at the moment ``now`` (None: all defaults).
+    ``constraints`` are bounds that hold if their package is needed at all, each with the place that wrote it;
+    ``overrides`` stand in place of every need of a package; ``excludes`` are left out, whoever needs them.
     """
 
     def __init__(
@@ -68,11 +71,24 @@ class Answers:
         is_fresh: Callable[[View], bool],
         pins: Mapping[str, str],
         pinned_views: Mapping[str, View] | None = None,
+        policy: Mapping[str, Any] | None = None,
+        constraints: Sequence[tuple[Row, str]] = (),
+        overrides: Mapping[str, Sequence[Row]] | None = None,
+        excludes: Sequence[str] = (),
+        now: float = 0.0,
     ) -> None:
         self.root = root
         self.views: dict[str, View | None] = dict(pinned_views or {})
         self.prefer: dict[str, int] = {}
+        self.tiers: dict[str, tuple[int, ...]] = {}
         self.warnings: list[str] = []
+        self.constraints: dict[str, list[tuple[Row, str]]] = {}
+        for row, where in constraints:
+            self.constraints.setdefault(row[1], []).append((row, where))
+        self._choices = Choices(policy, now)
+        self._overrides = overrides or {}
+        self._excludes = frozenset(excludes)
+        self._constrained: set[str] = set()
         self._directory = directory
         self._make_supply = supply
         self._supply: Supply | None = None
@@ -81,7 +97,16 @@ class Answers:
         self._asked: dict[str, set[int]] = {}
         for view in self.views.values():
             if view is not None:
-                self._note_pin(view)
+                self._note_order(view)
+
+    @property
+    def lowest(self) -> Container[str]:
+        """Packages of which the lowest version is preferred."""
+        if self._choices.resolution == "lowest":
+            return _Everything()
+        if self._choices.resolution == "lowest-direct":
+            return frozenset(needed[1] for row, _ in self.root for needed in self.effective(row))
+        return ()
 
     @property
     def supply(self) -> Supply:
@@ -110,6 +135,13 @@ class Answers:
         rules = self._rules(rows, view.name)
         return rules + self._volunteered(view, ask)
 
+    def effective(self, row: Row) -> Sequence[Row]:
+        """What stands in place of a need after overrides and excludes: mostly the need itself."""
+        if row[1] in self._excludes:
+            return ()
+        overrides = self._overrides.get(row[1])
+        return (row,) if overrides is None else [(row[0], *other[1:]) for other in overrides]
+
     def _is_cheap(self, row: Row) -> bool:
         """Whether a rule about a need costs neither a page nor the parsing of a specifier that nobody asked about."""
         view = self.views.get(row[1])
@@ -120,12 +152,15 @@ class Answers:
         if name in self.views:
             return self.views[name]
         found = View.load(self._path(name))
-        if found is None or not self._is_fresh(found):
+        if found is None or not self._holds(found):
             found = self.supply.view(name, found)
         self.views[name] = found
         if found is not None:
-            self._note_pin(found)
+            self._note_order(found)
         return found
+
+    def _holds(self, view: View) -> bool:
+        return self._is_fresh(view) and view.holds_at(self._choices.cutoff(view.name))
 
     def mask(self, view: View, specifier: str) -> int:
         """Which candidates of a view a specifier admits."""
@@ -139,13 +174,21 @@ class Answers:
                 view.save(self._path(view.name))
 
     def _path(self, name: str) -> str:
-        return os.path.join(self._directory, name)
+        return os.path.join(self._directory, self._choices.file_name(name))
 
-    def _note_pin(self, view: View) -> None:
+    def _note_order(self, view: View) -> None:
+        if view.pre and self._choices.prerelease != "allow":
+            self.tiers[view.name] = ((2 << view.size) - 2 & ~view.pre,)
         if (pin := self._pins.get(view.name)) and (candidate := view.candidate(pin)):
             self.prefer[view.name] = 1 << candidate
 
     def _rules(self, rows: Sequence[tuple[Row, int, tuple[object, ...]]], package: str = ROOT) -> tuple[Rule, ...]:
+        if self._overrides or self._excludes:
+            rows = [
+                (row, when, why if row is told else ("override", package, row))
+                for told, when, why in rows
+                for row in self.effective(told)
+            ]
         missing = [row for row, _, _ in rows if row[1] not in self.views and not self._has_fresh_file(row[1])]
         for _, name, _, specifier in missing:
             self.supply.want(name, specifier)
@@ -158,16 +201,22 @@ class Answers:
                     rules.append(Rule(when, name, 0, 1, why))
                     continue
                 rules.append(Rule(when, name, self.mask(view, specifier), view.size, why))
+                if name in self.constraints and name not in self._constrained:
+                    self._constrained.add(name)
+                    rules.extend(
+                        Always(name, self.mask(view, bound[3]) | ABSENT, view.size, ("constraint", where, bound))
+                        for bound, where in self.constraints[name]
+                    )
             rules.extend(Rule(when, f"{name}[{extra}]", 2, 1, why) for extra in extras)
         return tuple(rules)
 
     def _has_fresh_file(self, name: str) -> bool:
         """Load the view if its file is there and fresh; the rest of the names can then be fetched in one go."""
         found = View.load(self._path(name))
-        if found is None or not self._is_fresh(found):
+        if found is None or not self._holds(found):
             return False
         self.views[name] = found
-        self._note_pin(found)
+        self._note_order(found)
         return True
 
     def _volunteered(self, view: View, ask: Ask) -> tuple[Rule, ...]:
@@ -190,3 +239,10 @@ class Answers:
             if row[0] == ask.extra and not mask & bit and self._is_cheap(row)
         ]
         return self._rules(others, view.name)
+
+
+class _Everything:
+    """Contains every package."""
+
+    def __contains__(self, name: object) -> bool:
+        return True

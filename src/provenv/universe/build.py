@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from provenv.index.page import Page
+from provenv.index.page import Page, normalised
+from provenv.universe.cutoff import uploaded
 from provenv.universe.view import View
 
 __all__ = ["Candidates", "mask_of", "view_of"]
+
+_FOREVER = float("inf")
+_SOURCE_ENDINGS = (".tar.gz", ".zip")
 
 
 class Candidates:
@@ -20,73 +24,163 @@ class Candidates:
 
     def __init__(self, files: dict[int, list[int]], parsed: list[Version]) -> None:
         self.files = files
-        """Candidate -> numbers of its wheels on the page, best tag first."""
+        """Candidate -> numbers of its wheels on the page, best tag first; without any, of its source archive."""
         self.parsed = parsed
         """Parsed versions, in the view's order."""
 
 
-def view_of(page: Page, name: str, ranks: Mapping[str, int], python: str) -> tuple[View, Candidates]:
+def view_of(
+    page: Page,
+    name: str,
+    ranks: Mapping[str, int],
+    python: str,
+    *,
+    is_built: bool = True,
+    has_wheels: bool = True,
+    cutoff: float | None = None,
+) -> tuple[View, Candidates]:
     """The view of a page for a target.
 
     ``ranks`` maps each tag that the target accepts to its place, best first; ``python`` is the target's full version.
+    ``is_built``: a version without a usable wheel counts if it has a source archive. ``has_wheels``: wheels may be
+    used. Files uploaded at ``cutoff`` (seconds since the epoch) or later do not count.
     """
-    tag_memory: dict[str, int | None] = {}
-    python_memory: dict[str, bool] = {}
-    usable: dict[str, list[tuple[int, int]]] = {}
-    reasons: dict[str, str] = {}
-    yanked: dict[str, bool] = {}
-    no_wheel = f"no wheel for {_short(ranks)}"
-    for number, filename in enumerate(page.filenames):
-        if not filename.endswith(".whl"):
-            version = _source_version(filename, name)
-            if version:
-                reasons.setdefault(version, "only a source archive, and sources are not built yet")
-            continue
-        # name-version(-build)-python-abi-platform: a light reading, for thousands of names; what is chosen is checked.
-        parts = filename.split("-", 2)
-        if len(parts) < 3:
-            continue
-        _, version, tags = parts
-        if tags in tag_memory:
-            rank = tag_memory[tags]
-        else:
-            rank = tag_memory[tags] = _rank(tags, ranks)
-        if rank is None:
-            reasons[version] = no_wheel
-            continue
-        needs = page.requires_python(number)
-        if needs is not None and not _admits(needs, python, python_memory):
-            reasons[version] = f"needs Python {needs}"
-            continue
-        usable.setdefault(version, []).append((rank, number))
-        yanked[version] = yanked.get(version, True) and page.yanked(number) is not None
-    return _assembled(page, name, usable, reasons, yanked)
+    return _Reading(page, name, ranks, python, is_built, has_wheels, cutoff).view()
 
 
-def _assembled(
-    page: Page,
-    name: str,
-    usable: Mapping[str, list[tuple[int, int]]],
-    reasons: Mapping[str, str],
-    yanked: Mapping[str, bool],
-) -> tuple[View, Candidates]:
-    parsed: list[tuple[Version, str]] = []
-    for text in usable:
+class _Reading:
+    """One pass over the files of a page."""
+
+    def __init__(
+        self,
+        page: Page,
+        name: str,
+        ranks: Mapping[str, int],
+        python: str,
+        is_built: bool,
+        has_wheels: bool,
+        cutoff: float | None,
+    ) -> None:
+        self._page = page
+        self._name = name
+        self._ranks = ranks
+        self._python = python
+        self._is_built = is_built
+        self._has_wheels = has_wheels
+        self._cutoff = cutoff
+        self._window = (-_FOREVER, _FOREVER)
+        self._undated = 0
+        self._pythons: dict[str, bool] = {}
+        self._usable: dict[str, list[tuple[int, int]]] = {}
+        self._sources: dict[str, int] = {}
+        self._reasons: dict[str, str] = {}
+        self._yanked: dict[str, bool] = {}
+
+    def view(self) -> tuple[View, Candidates]:
+        """Read the wheels, then the source archives of versions that have no usable wheel."""
+        self._read_files()
+        parsed = _parsed(self._usable)
+        if self._sources:
+            known = {version for version, _ in parsed}
+            for version, text in _parsed(self._sources):
+                # An index may write one version in two ways: `1.0` and `1.0.0`.
+                if version not in known and self._admit_source(text, self._sources[text]):
+                    known.add(version)
+                    parsed.append((version, text))
+        parsed.sort()
+        return self._assembled(parsed)
+
+    def _read_files(self) -> None:
+        page, ranks, reasons, usable, yanked = self._page, self._ranks, self._reasons, self._usable, self._yanked
+        tag_memory: dict[str, int | None] = {}
+        no_wheel = f"no wheel for {_short(ranks)}"
+        for number, filename in enumerate(page.filenames):
+            if not filename.endswith(".whl"):
+                version = _source_version(filename, self._name)
+                if version:
+                    self._sources.setdefault(version, number)
+                continue
+            # name-version(-build)-python-abi-platform: a light reading, for thousands of names; what is chosen is
+            # checked.
+            parts = filename.split("-", 2)
+            if len(parts) < 3:
+                continue
+            _, version, tags = parts
+            if not self._has_wheels:
+                reasons[version] = "it has no source archive, and wheels of it may not be used"
+                continue
+            if tags in tag_memory:
+                rank = tag_memory[tags]
+            else:
+                rank = tag_memory[tags] = _rank(tags, ranks)
+            if rank is None:
+                reasons[version] = no_wheel
+                continue
+            if not self._counts(version, number):
+                continue
+            usable.setdefault(version, []).append((rank, number))
+            yanked[version] = yanked.get(version, True) and page.yanked(number) is not None
+
+    def _admit_source(self, version: str, number: int) -> bool:
+        if not self._is_built:
+            self._reasons.setdefault(version, "only a source archive, and it may not be built")
+            return False
+        if not self._counts(version, number):
+            return False
+        self._yanked[version] = self._page.yanked(number) is not None
+        return True
+
+    def _counts(self, version: str, number: int) -> bool:
+        """Whether a file is for the target's Python and old enough."""
+        needs = self._page.requires_python(number)
+        if needs is not None and not _admits(needs, self._python, self._pythons):
+            self._reasons[version] = f"needs Python {needs}"
+            return False
+        if self._cutoff is None:
+            return True
+        time = uploaded(self._page.upload_time(number))
+        if time is None:
+            self._undated += 1
+            self._reasons[version] = "the index does not tell when it was uploaded, which exclude-newer needs"
+            return False
+        newest, oldest = self._window
+        if time < self._cutoff:
+            self._window = max(newest, time), oldest
+            return True
+        self._window = newest, min(oldest, time)
+        self._reasons[version] = "uploaded later than exclude-newer admits"
+        return False
+
+    def _assembled(self, parsed: list[tuple[Version, str]]) -> tuple[View, Candidates]:
+        page = self._page
+        view = View(self._name, page.digest, page.index_url, page.expires, [str(version) for version, _ in parsed])
+        files: dict[int, list[int]] = {}
+        for candidate, (version, text) in enumerate(parsed, 1):
+            if text in self._usable:
+                files[candidate] = [number for _, number in sorted(self._usable[text])]
+            else:
+                files[candidate] = [self._sources[text]]
+                view.sources |= 1 << candidate
+            if version.is_prerelease:
+                view.pre |= 1 << candidate
+            if self._yanked[text]:
+                view.yanked |= 1 << candidate
+        admitted = {text for _, text in parsed}
+        view.excluded = [(text, reason) for text, reason in self._reasons.items() if text not in admitted]
+        view.undated = self._undated
+        if self._cutoff is not None:
+            view.window = self._window
+        return view, Candidates(files, [version for version, _ in parsed])
+
+
+def _parsed(texts: Mapping[str, object]) -> list[tuple[Version, str]]:
+    found = []
+    for text in texts:
         try:
-            parsed.append((Version(text), text))
+            found.append((Version(text), text))
         except InvalidVersion:
             continue
-    parsed.sort()
-    view = View(name, page.digest, page.index_url, page.expires, [str(version) for version, _ in parsed])
-    files: dict[int, list[int]] = {}
-    for candidate, (version, text) in enumerate(parsed, 1):
-        files[candidate] = [number for _, number in sorted(usable[text])]
-        if version.is_prerelease:
-            view.pre |= 1 << candidate
-        if yanked[text]:
-            view.yanked |= 1 << candidate
-    view.excluded = [(text, reason) for text, reason in reasons.items() if text not in usable]
-    return view, Candidates(files, [version for version, _ in parsed])
+    return found
 
 
 def _source_version(filename: str, name: str) -> str | None:
@@ -94,9 +188,10 @@ def _source_version(filename: str, name: str) -> str | None:
 
     An old archive's name may hold dashes, as its project does: count them from the project's name.
     """
-    for ending in (".tar.gz", ".zip"):
+    for ending in _SOURCE_ENDINGS:
         if filename.endswith(ending):
-            return filename[len(name) + 1 : -len(ending)]
+            told, version = filename[: len(name)], filename[len(name) + 1 : -len(ending)]
+            return version if normalised(told) == name else None
     return None
 
 
@@ -134,10 +229,10 @@ def _admits(specifier: str, python: str, memory: dict[str, bool]) -> bool:
 
 
 def mask_of(specifier: str, parsed: Sequence[Version], yanked: int) -> int:
-    """Which candidates a specifier admits, by PEP 440's rule for pre-releases and PEP 592's for yanked files.
+    """Which candidates a specifier admits. A yanked version counts only when it is pinned exactly (PEP 592).
 
-    Pre-releases count when the specifier names one or when nothing else matches; a yanked version only when it is
-    pinned exactly.
+    Pre-releases are admitted wherever PEP 440 lets them be: whether they are wanted is a matter of order and of the
+    policy, which are the solver's and the answers' part.
     """
     wanted = SpecifierSet(specifier)
     is_exact = any(part.operator in ("==", "===") and not part.version.endswith(".*") for part in wanted)
@@ -147,6 +242,6 @@ def mask_of(specifier: str, parsed: Sequence[Version], yanked: int) -> int:
         if is_exact or not yanked >> candidate & 1
     }
     mask = 0
-    for version in wanted.filter(offered):
+    for version in wanted.filter(offered, prereleases=True):
         mask |= offered[version]
     return mask

@@ -8,8 +8,9 @@ deep, whatever order the solver asks in.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from provenv.errors import IntegrityError, Unavailable
 from provenv.events import Events
@@ -17,17 +18,41 @@ from provenv.index.catalog import Catalog
 from provenv.index.page import Page
 from provenv.model.artifact import Artifact
 from provenv.universe.build import Candidates, mask_of, view_of
+from provenv.universe.choices import Choices
 from provenv.universe.rows import Broken, Needs
 from provenv.universe.view import View
 
-__all__ = ["IndexSupply"]
+__all__ = ["IndexSupply", "SourceReader"]
+
+
+class SourceReader(Protocol):
+    """Whoever can tell what a source archive needs, by reading or by building it."""
+
+    def metadata(self, artifact: Artifact, name: str, version: str) -> bytes:
+        """METADATA of a source archive. Raises BuildError, which ends the resolution."""
 
 
 class IndexSupply:
-    """The supply of one target from the indexes of a catalog."""
+    """The supply of one target from the indexes of a catalog.
 
-    def __init__(self, catalog: Catalog, environment: Mapping[str, str], tags: Sequence[str], events: Events) -> None:
+    ``policy`` is the plain table of how to choose, at the moment ``now`` (None: all defaults); without ``sources``
+    no source archive is a candidate.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        environment: Mapping[str, str],
+        tags: Sequence[str],
+        events: Events,
+        *,
+        policy: Mapping[str, Any] | None = None,
+        sources: SourceReader | None = None,
+        now: float = 0.0,
+    ) -> None:
         self.catalog = catalog
+        self._choices = Choices(policy, now)
+        self._sources = sources
         self._ranks = {tag: rank for rank, tag in enumerate(tags)}
         self._python = environment["python_full_version"]
         self._needs = Needs(environment)
@@ -39,7 +64,7 @@ class IndexSupply:
         self._pages_under_way: dict[str, None] = {}
         self._metadata_under_way: dict[tuple[str, int], Artifact] = {}
         self._stale: dict[str, View] = {}
-        self._direct: dict[str, Artifact] = {}
+        self._direct: dict[str, Artifact | None] = {}
 
     def want(self, name: str, specifier: str) -> None:
         """Begin to fetch a page; its best candidate within ``specifier`` is read ahead."""
@@ -70,31 +95,50 @@ class IndexSupply:
     def learn(self, view: View, candidate: int) -> None:
         """Read what a candidate needs, into its view."""
         self._crawl()
-        if not view.known >> candidate & 1:
-            key = (view.name, candidate)
-            if key not in self._metadata_under_way:
+        if view.known >> candidate & 1:
+            return
+        told = self._told(view, candidate)
+        if told is not None:
+            self._take(view, candidate, told)
+        elif view.sources >> candidate & 1:
+            assert self._sources is not None, "without a reader no source archive is a candidate"
+            artifact = self.artifacts(view, candidate)[0]
+            self._take(view, candidate, self._sources.metadata(artifact, view.name, view.versions[candidate - 1]))
+        else:
+            if (view.name, candidate) not in self._metadata_under_way:
                 self._request_metadata(view, candidate)
-            self._metadata_arrived(*key)
+            self._metadata_arrived(view.name, candidate)
 
     def ahead(self, view: View, candidates: Sequence[int]) -> None:
         """Begin to read what several candidates need."""
         for candidate in candidates:
-            if not view.known >> candidate & 1 and (view.name, candidate) not in self._metadata_under_way:
+            if self._is_read_ahead(view, candidate) and (view.name, candidate) not in self._metadata_under_way:
                 self._request_metadata(view, candidate)
 
-    def direct(self, name: str, version: str, artifact: Artifact) -> View:
-        """The view of a direct reference: one candidate, one file, kept for this command only."""
-        view = View(name, artifact.url, "", 0.0, [version])
+    def _is_read_ahead(self, view: View, candidate: int) -> bool:
+        """Nothing is built, or downloaded whole, on a guess."""
+        return not (view.known | view.sources) >> candidate & 1 and self._told(view, candidate) is None
+
+    def direct(self, name: str, version: str, metadata: bytes | None = None, artifact: Artifact | None = None) -> View:
+        """The view of a direct reference: one candidate, kept for this command only.
+
+        Its needs are those of ``metadata``; without, they are read from ``artifact``, a wheel. It may itself refer
+        directly. Of a directory or a repository there is no artifact.
+        """
+        view = View(name, artifact.url if artifact is not None else "", "", 0.0, [version])
         view.is_kept = False
         self._views[name] = view
         self._candidates[name] = Candidates({1: [0]}, [Version(version)])
         self._direct[name] = artifact
+        if metadata is not None:
+            self._take(view, 1, metadata)
         return view
 
     def artifacts(self, view: View, candidate: int) -> list[Artifact]:
-        """The wheels of a candidate that the target accepts, best first."""
+        """The wheels of a candidate that the target accepts, best first; without any, its source archive."""
         if view.name in self._direct:
-            return [self._direct[view.name]]
+            direct = self._direct[view.name]
+            return [direct] if direct is not None else []
         files = self._of(view).files[candidate]
         return [self._pages[view.name].artifact(number) for number in files]
 
@@ -135,16 +179,26 @@ class IndexSupply:
         if page is None:
             self._views[name] = None
             return
-        view, candidates = view_of(page, name, self._ranks, self._python)
+        cutoff = self._choices.cutoff(name)
+        view, candidates = view_of(
+            page,
+            name,
+            self._ranks,
+            self._python,
+            is_built=self._sources is not None and self._choices.is_built(name),
+            has_wheels=self._choices.has_wheels(name),
+            cutoff=cutoff,
+        )
         stale = self._stale.pop(name, None)
-        if stale is not None and stale.digest == page.digest:
+        if stale is not None and stale.digest == page.digest and stale.holds_at(cutoff):
             stale.expires, stale.is_changed = page.expires, True
             view = stale
         elif stale is not None:
             _carry_over(stale, view)
         self._views[name], self._candidates[name], self._pages[name] = view, candidates, page
         best = self.mask(view, self._hints.get(name, "")) & ~_broken(view)
-        if best and (candidate := best.bit_length() - 1) and not view.known >> candidate & 1:
+        best = best & ~view.pre or best
+        if best and (candidate := best.bit_length() - 1) and self._is_read_ahead(view, candidate):
             self._request_metadata(view, candidate)
 
     def _request_metadata(self, view: View, candidate: int) -> None:
@@ -164,11 +218,16 @@ class IndexSupply:
         artifact = self._metadata_under_way.pop((name, candidate))
         view = self._views[name]
         assert view is not None
-        if view.known >> candidate & 1:
-            return
+        if not view.known >> candidate & 1:
+            self._take(view, candidate, self.catalog.metadata(artifact))
+
+    def _take(self, view: View, candidate: int, metadata: bytes) -> None:
+        """Fold metadata into a view, and begin to fetch what it names."""
+        may_refer = view.name in self._direct
         try:
-            metadata = self.catalog.metadata(artifact)
-            rows, extras = self._needs.of_metadata(metadata, name, view.versions[candidate - 1])
+            rows, extras = self._needs.of_metadata(
+                metadata, view.name, view.versions[candidate - 1], may_refer=may_refer
+            )
         except Broken as error:
             view.spoil(candidate, str(error))
             return
@@ -176,6 +235,32 @@ class IndexSupply:
         for extra, needed, _, specifier in rows:
             if not extra:
                 self.want(needed, specifier)
+
+    def _told(self, view: View, candidate: int) -> bytes | None:
+        """What the project itself says of a candidate (``dependency-metadata``), as METADATA."""
+        if view.name in self._direct:
+            return None
+        version = view.versions[candidate - 1]
+        for table in self._choices.told(view.name):
+            if table.get("version") is None or _is_same(table["version"], version):
+                return _metadata_of(table, version)
+        return None
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return Version(one) == Version(other)
+    except InvalidVersion:
+        return False
+
+
+def _metadata_of(table: Mapping[str, Any], version: str) -> bytes:
+    lines = ["Metadata-Version: 2.3", f"Name: {table['name']}", f"Version: {version}"]
+    if table.get("requires-python"):
+        lines.append(f"Requires-Python: {table['requires-python']}")
+    lines += [f"Requires-Dist: {requirement}" for requirement in table.get("requires-dist", ())]
+    lines += [f"Provides-Extra: {extra}" for extra in table.get("provides-extra", table.get("provides-extras", ()))]
+    return "\n".join(lines).encode()
 
 
 def _broken(view: View) -> int:

@@ -53,8 +53,12 @@ class Needs:
         self._requirements: dict[str, tuple[Requirement, str]] = {}
         self._markers: dict[tuple[str, str], bool] = {}
 
-    def of_metadata(self, metadata: bytes, name: str, version: str) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+    def of_metadata(
+        self, metadata: bytes, name: str, version: str, *, may_refer: bool = False
+    ) -> tuple[tuple[Row, ...], tuple[str, ...]]:
         """Rows and offered extras of one candidate.
+
+        With ``may_refer`` a need may be a direct reference, whose URL is not looked at: what it leads to is known.
 
         Raises Broken when the metadata is another package's, needs another Python or cannot be read: it never
         means "no constraint".
@@ -66,7 +70,7 @@ class Needs:
         extras = tuple(canonicalize_name(extra) for extra in headers.get("provides-extra", []))
         rows: dict[Row, None] = {}
         for text in headers.get("requires-dist", []):
-            for row in self._rows(text):
+            for row in self._rows(text, may_refer):
                 rows[row] = None
         return tuple(rows), extras
 
@@ -88,7 +92,7 @@ class Needs:
         if not admits:
             raise Broken(f"it needs Python {specifier}")
 
-    def _rows(self, text: str) -> list[Row]:
+    def _rows(self, text: str, may_refer: bool) -> list[Row]:
         known = self._requirements.get(text)
         if known is None:
             try:
@@ -98,7 +102,7 @@ class Needs:
             known = self._requirements[text] = (requirement, str(requirement.marker or ""))
         requirement, marker = known
         active = [extra for extra in self._extras_in(marker) if self._holds(requirement, marker, extra)]
-        if active and requirement.url is not None:
+        if active and requirement.url is not None and not may_refer:
             raise Broken(f"it needs `{requirement.name}` by a direct reference, which only a project may do")
         return [rows_of_requirement(requirement, extra) for extra in active]
 

@@ -9,7 +9,7 @@ __all__ = ["reachable", "settle"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from provenv.solve.solver import Solution
     from provenv.universe.answers import Answers
@@ -22,7 +22,7 @@ def settle(answers: Answers, progress: Callable[[str], None] | None = None) -> S
     ``progress`` hears the name of each package that is asked about. Raises ``solve.Unsolvable`` with the derivation,
     and whatever the supply raises when an index cannot be reached.
     """
-    conversation = solve(prefer=answers.prefer)
+    conversation = solve(prefer=answers.prefer, tiers=answers.tiers, lowest=answers.lowest)
     ask = next(conversation)
     try:
         while True:
@@ -34,10 +34,23 @@ def settle(answers: Answers, progress: Callable[[str], None] | None = None) -> S
         return found
 
 
-def reachable(rows: Iterable[Row], chosen: dict[str, int], view: Callable[[str], View | None]) -> dict[str, set[str]]:
-    """Which packages a part of the project brings in: package -> extras of it that are active on this way."""
+def reachable(
+    rows: Iterable[Row],
+    chosen: dict[str, int],
+    view: Callable[[str], View | None],
+    effective: Callable[[Row], Sequence[Row]] | None = None,
+) -> dict[str, set[str]]:
+    """Which packages a part of the project brings in: package -> extras of it that are active on this way.
+
+    ``effective`` says what stands in place of a need (``Answers.effective``).
+    """
     found: dict[str, set[str]] = {}
-    waiting: list[Row] = list(rows)
+    waiting: list[Row] = []
+
+    def add(needs: Iterable[Row]) -> None:
+        waiting.extend(needs if effective is None else (other for need in needs for other in effective(need)))
+
+    add(rows)
     while waiting:
         _, name, extras, _ = waiting.pop()
         new = [extra for extra in ("", *extras) if extra not in found.get(name, ())] if name in found else ["", *extras]
@@ -48,5 +61,5 @@ def reachable(rows: Iterable[Row], chosen: dict[str, int], view: Callable[[str],
             active.add(extra)
             here = view(name)
             if here is not None:
-                waiting.extend(row for row, _ in here.rows(chosen[name], extra))
+                add(row for row, _ in here.rows(chosen[name], extra))
     return found

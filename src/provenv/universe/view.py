@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Row: TypeAlias = tuple[str, str, tuple[str, ...], str]
     """One need: the extra that adds it (or ""), the package needed, its extras, its version specifier."""
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 class View:
@@ -30,6 +30,9 @@ class View:
     Candidate ``i`` (bit ``i``) is ``versions[i - 1]``; versions ascend. ``needs`` maps a row to the mask of the
     candidates known to have it; ``known`` is the mask of candidates whose needs were read; ``broken`` maps a reason to
     the candidates it makes unusable; ``excluded`` lists ``(version, reason)`` of versions that are no candidates.
+    ``sources`` are the candidates that must be built, ``others`` tells the index of candidates that another one than
+    ``index`` offers. With ``exclude-newer`` the view holds for every cut-off in ``window`` (after the first moment, up
+    to the second), and ``undated`` counts the files of which the index tells no upload time.
     """
 
     __slots__ = (
@@ -46,8 +49,12 @@ class View:
         "masks",
         "name",
         "needs",
+        "others",
         "pre",
+        "sources",
+        "undated",
         "versions",
+        "window",
         "yanked",
     )
 
@@ -59,6 +66,10 @@ class View:
         self.versions = versions
         self.pre = 0
         self.yanked = 0
+        self.sources = 0
+        self.others: dict[int, str] = {}
+        self.window: tuple[float, float] | None = None
+        self.undated = 0
         self.excluded: list[tuple[str, str]] = []
         self.needs: dict[Row, int] = {}
         self.extras: dict[str, int] = {}
@@ -73,6 +84,14 @@ class View:
     def size(self) -> int:
         """The number of candidates."""
         return len(self.versions)
+
+    def index_of(self, candidate: int) -> str:
+        """The root of the index that offers a candidate."""
+        return self.others.get(candidate, self.index)
+
+    def holds_at(self, cutoff: float | None) -> bool:
+        """Whether the view is the same for this cut-off; one that was made without any is not asked about another."""
+        return cutoff is None or (self.window is not None and self.window[0] < cutoff <= self.window[1])
 
     def candidate(self, version: str) -> int:
         """The number of the candidate with exactly that version text, or 0."""
@@ -117,6 +136,10 @@ class View:
         (
             view.pre,
             view.yanked,
+            view.sources,
+            view.others,
+            view.window,
+            view.undated,
             view.excluded,
             view.needs,
             view.extras,
@@ -132,7 +155,8 @@ class View:
         """Keep the view; a failure to write is no failure of the command."""
         data = (
             _FORMAT, self.name, self.digest, self.index, self.expires, self.versions, self.pre, self.yanked,
-            self.excluded, self.needs, self.extras, self.broken, self.known, self.masks, self.chosen,
+            self.sources, self.others, self.window, self.undated, self.excluded, self.needs, self.extras, self.broken,
+            self.known, self.masks, self.chosen,
         )  # fmt: skip
         temporary = f"{path}.{os.getpid()}"
         try:
