@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
+import provenv
 from provenv.errors import NoSolution
+from provenv.flows.memory import digest, recall, remember
 from provenv.lockfile.merge import Chosen
 from provenv.solve.proof import Unsolvable
 from provenv.universe.answers import Answers
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
     from provenv.solve.solver import Solution
     from provenv.universe.answers import Supply
     from provenv.universe.view import Row, View
+
+
+_FORMAT = 1
+"""Of what is remembered of a solution."""
+_WITHOUT_PAGES = 600.0
+"""Seconds for which a solution without any package of an index is remembered."""
 
 
 class Answered:
@@ -64,6 +72,11 @@ def solve_target(
     """
     told = answered(world, aimed, target, pins, without=without, commits=commits)
     answers = told.answers
+    key = _key(aimed, target, pins, told)
+    known = None if world.refresh else recall(world.cache, "solutions", key)
+    if known is not None and (known[0] > world.now or world.is_offline):
+        _, packages, warnings = known
+        return {name: _as_chosen(*fields) for name, *fields in packages}, warnings
     try:
         solution = settle(answers, lambda name: world.events.advanced("resolve", 0, name))
     except Unsolvable as failure:
@@ -74,7 +87,48 @@ def solve_target(
         raise NoSolution(message, hint=hint) from None
     packages = _packages(world, told, solution)
     answers.save()
+    expires = _expires(world, told)
+    if expires > world.now:
+        plain = [(name, *_plain(chosen)) for name, chosen in packages.items()]
+        remember(world.cache, "solutions", key, (expires, plain, answers.warnings))
     return packages, answers.warnings
+
+
+def _expires(world: World, told: Answered) -> float:
+    """Until when a solution may be remembered: as long as every page that it rests on is fresh."""
+    pages = [view for name, view in told.answers.views.items() if name not in told.target["references"]]
+    return min((0.0 if view is None else view.expires for view in pages), default=world.now + _WITHOUT_PAGES)
+
+
+def _key(aimed: Aim, target: AimedTarget, pins: Mapping[str, str], told: Answered) -> str:
+    """Names everything that decides a solution, besides the pages of indexes."""
+    return digest(
+        _FORMAT,
+        provenv.__version__,
+        target,
+        aimed["index_key"],
+        aimed["policy"],
+        sorted(pins.items()),
+        sorted(told.without),
+        [(name, one.version, one.metadata, one.table) for name, one in sorted(told.prepared.items())],
+    )
+
+
+def _plain(chosen: Chosen) -> tuple[object, ...]:
+    source = None if chosen.source is None else {kind: dict(table) for kind, table in chosen.source.items()}
+    sections = sorted(chosen.sections)
+    return chosen.version, chosen.index, chosen.files, list(chosen.dependencies), sections, source
+
+
+def _as_chosen(
+    version: str | None,
+    index: str,
+    files: tuple[FileRow, ...],
+    dependencies: list[str],
+    sections: list[str],
+    source: dict[str, Any] | None,
+) -> Chosen:
+    return Chosen(version, index, files, dependencies, frozenset(sections), source)
 
 
 def answered(
