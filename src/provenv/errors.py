@@ -59,7 +59,14 @@ class InputError(ProvenvError):
 
 
 class NoSolution(ProvenvError):
-    """No choice of versions satisfies the requirements on a target."""
+    """No choice of versions satisfies the requirements on a target.
+
+    ``details`` has for programs what the message has for people: the conflict's lines, its story and solved fixes.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, details: dict[str, object] | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.details = details or {}
 
 
 class StaleLock(ProvenvError):

@@ -113,3 +113,6 @@ class Index:
 
     def reason(self, why: Hashable) -> str:
         return f"has {why} for linux-x86_64"
+
+    def wish(self, why: Hashable) -> str | None:
+        return None

@@ -162,6 +162,9 @@ class Plain:
     def reason(self, why: Hashable) -> str:
         return f"is <{why}>"
 
+    def wish(self, why: Hashable) -> str | None:
+        return None
+
 
 def story_of(*facts: Fact) -> str:
     """The story of a world in which only ``a`` and ``b`` exist, each in three versions."""
@@ -206,3 +209,8 @@ def test_three_that_do_not_go_together() -> None:
     assert words.conclusion({"": 2, "a": 0b10, "b": 0b100, "c": 0b1110}) == (
         "a==1, b==2 and every version of c cannot be used together"
     )
+
+
+def test_a_pre_release_that_was_not_in_question_is_not_spoken_of() -> None:
+    index = Index({"e": {"1.0": ["b>=2"], "1.1": ["b>=2"], "2.0rc1": []}, "b": {"1": [], "2": []}})
+    assert index.explain(["e", "b<2"]).sentences[0].startswith("Because every stable version of e depends on b>=2")

@@ -31,9 +31,12 @@ class Story:
         return "\n".join(self.sentences)
 
 
-def tell(proof: Nogood, describe: Describe) -> Story:
-    """The proof of an ``Unsolvable``, shrunk and put into sentences; never longer than the proof has conclusions."""
-    return _Teller(_as_read(shrink(proof)), Words(describe)).story()
+def tell(proof: Nogood, describe: Describe, impossible: str = "the requirements cannot be satisfied") -> Story:
+    """The proof of an ``Unsolvable``, shrunk and put into sentences; never longer than the proof has conclusions.
+
+    ``impossible`` is the last conclusion, in the reader's words.
+    """
+    return _Teller(_as_read(shrink(proof)), Words(describe, impossible)).story()
 
 
 class _Teller:
@@ -47,7 +50,7 @@ class _Teller:
     def story(self) -> Story:
         proof = self._proof
         if isinstance(proof, Fact):
-            self._say(f"Because {self._words.told(proof)}, the requirements cannot be satisfied")
+            self._say(f"Because {self._words.told(proof)}, {self._words.impossible}")
         else:
             # Each visit is a generator that yields what must be told first: a deep proof needs no deep stack.
             visits = [self._visit(proof)]

@@ -34,12 +34,16 @@ class Describe(Protocol):
     def reason(self, why: Hashable) -> str:
         """Why a candidate is unusable, as a predicate: "has no wheel for linux-x86_64"."""
 
+    def wish(self, why: Hashable) -> str | None:
+        """A need of the whole that nobody wrote down, as a clause: "numpy 2.4.1 is asked for"; None for all others."""
+
 
 class Words:
-    """Speaks about nogoods with the names that ``describe`` gives."""
+    """Speaks about nogoods with the names that ``describe`` gives; ``impossible`` is what they come to."""
 
-    def __init__(self, describe: Describe) -> None:
+    def __init__(self, describe: Describe, impossible: str = "the requirements cannot be satisfied") -> None:
         self._describe = describe
+        self.impossible = impossible
 
     def told(self, nogood: Nogood) -> str:
         """The nogood as a clause that can follow "because"."""
@@ -64,7 +68,7 @@ class Words:
                 active = sorted(extra for extra in extras if mentioned[f"{package}[{extra}]"] == ACTIVE)
                 subjects.append(self.candidates(package, mask, ",".join(active)))
         if not subjects and not objects:
-            return "the requirements cannot be satisfied"
+            return self.impossible
         return self._sentence(subjects, objects)
 
     def _sentence(self, subjects: list[str], objects: list[str]) -> str:
@@ -73,12 +77,8 @@ class Words:
             return f"{self._describe.name('')} requires {wanted}"
         if not objects:
             if len(subjects) == 1:
-                everything = subjects[0].removeprefix("every version of ")
-                return (
-                    f"{subjects[0]} cannot be used"
-                    if everything == subjects[0]
-                    else f"no version of {everything} can be used"
-                )
+                every, _, rest = subjects[0].partition(" ")
+                return f"no {rest} can be used" if every == "every" else f"{subjects[0]} cannot be used"
             if len(subjects) == 2:
                 return f"{subjects[0]} is incompatible with {subjects[1]}"
             return f"{', '.join(subjects[:-1])} and {subjects[-1]} cannot be used together"
@@ -95,7 +95,10 @@ class Words:
         if not versions:
             return name
         clauses = spell(mask & ((2 << len(versions)) - 1), versions)
-        return f"{name}{clauses}" if clauses else f"every version of {name}"
+        if clauses:
+            return f"{name}{clauses}"
+        # What is said of all versions but some pre-releases was not asked of these: they were never in question.
+        return f"every {'' if is_everything(mask, versions) else 'stable '}version of {name}"
 
     def _named(self, package: str, extra: str = "") -> str:
         name = self._describe.name(package)
@@ -106,6 +109,8 @@ class Words:
         describe = self._describe
         # One candidate has all of its needs; of several candidates each has one of them.
         link = "and" if fact.when.bit_count() == 1 else "or"
+        if not fact.package and fact.allow and len(fact.whys) == 1 and (clause := describe.wish(fact.whys[0])):
+            return clause
         if fact.is_unusable:
             return f"{subject} {_joined([describe.reason(why) for why in fact.whys], link)}"
         if not fact.allow & ~1 and fact.allow:
@@ -122,7 +127,7 @@ class Words:
         """Some candidates as something that is needed: any version will do is not worth a word."""
         if is_everything(mask, self._describe.versions(package)):
             return self._named(package)
-        return self.candidates(package, mask)
+        return self.candidates(package, mask).replace("every stable", "a stable")
 
 
 def _joined(reasons: list[str], link: str) -> str:

@@ -1,92 +1,114 @@
-"""Tells a failed resolution in sentences."""
+"""Tells a failed resolution: the conflict in a few sentences, and ways out that were solved before they are shown."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion
 
-from provenv.explain.story import tell
+from provenv.errors import NoSolution
 from provenv.flows.aimed import Aim, AimedTarget
+from provenv.flows.conflict import Conflict, narrowed
+from provenv.flows.describe import ProjectWords, sentences
+from provenv.flows.fixes import Change, Fix, find_fixes
+from provenv.flows.places import Places
+from provenv.flows.trial import Budget, Refusal, Subject
+from provenv.flows.world import World
 from provenv.solve.proof import Unsolvable
 from provenv.universe.answers import Answers
-from provenv.universe.view import row_text
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from provenv.universe.view import Row
-
-__all__ = ["told"]
+__all__ = ["no_solution"]
 
 #: Of the versions that are no candidates, so many reasons are told per package.
 _REASONS_TOLD = 2
+_SECONDS_FOR_CONFLICT = 2.0
+_SECONDS_FOR_FIXES = 3.0
 
 
-class _Words:
-    """What the story needs to know of packages, versions and reasons (``explain.story.Describe``)."""
+def no_solution(
+    world: World,
+    aimed: Aim,
+    target: AimedTarget,
+    answers: Answers,
+    failure: Unsolvable,
+    *,
+    without: Collection[str] = (),
+    others: Callable[[], Sequence[Subject]] = tuple,
+    is_optional: bool = False,
+) -> NoSolution:
+    """The error for a failed resolution of one target.
 
-    def __init__(self, answers: Answers, texts: dict[str, str]) -> None:
-        self._answers = answers
-        self._texts = texts
-        self.specifiers: dict[str, dict[str, None]] = {}
-        """Packages that the story mentions, each with the specifiers it is needed with."""
-        self.lines: dict[str, str] = {}
-        """Lines of the project that the story mentions: place -> requirement as written."""
-
-    def versions(self, package: str) -> Sequence[str]:
-        """The candidates of a package, ascending."""
-        view = self._answers.views.get(package)
-        return view.versions if view is not None else ()
-
-    def needed(self, why: Hashable) -> str:
-        """A need as its author wrote it."""
-        assert isinstance(why, tuple)
-        row = self._row(why)
-        self.specifiers.setdefault(row[1], {})[row[3]] = None
-        if why[0] == "root":
-            return self.lines.setdefault(why[1], str(self._texts.get(why[1], why[1])))
-        return row_text(row)
-
-    def name(self, package: str) -> str:
-        """The package as a reader knows it."""
-        return package or "your project"
-
-    def unmet(self, why: Hashable) -> str:
-        """Why no candidate meets a need."""
-        assert isinstance(why, tuple)
-        text, name = self.needed(why), self._row(why)[1]
-        view = self._answers.views.get(name)
-        if view is None:
-            return f"no index has a package named {name}"
-        if not view.versions:
-            return f"no version of {name} can be used here"
-        offered = [version for at, version in enumerate(view.versions, 1) if not view.yanked >> at & 1]
-        newest = f" (the newest is {offered[-1]})" if offered else ""
-        return f"no version of {name} that can be used here matches {text}{newest}"
-
-    def _row(self, why: tuple[Any, ...]) -> Row:
-        """The need behind a reason."""
-        found: Row = why[2] if why[0] != "root" else next(row for row, at in self._answers.root if at == why[1])
-        return found
-
-    def reason(self, why: Hashable) -> str:
-        """Why a candidate cannot be used."""
-        assert isinstance(why, tuple)
-        return f"cannot be used ({why[2]})"
-
-
-def told(
-    failure: Unsolvable, answers: Answers, aimed: Aim, target: AimedTarget, project_file: str
-) -> tuple[str, str | None]:
-    """Message and hint of a failed resolution for one target."""
-    words = _Words(answers, aimed["texts"])
-    story = tell(failure.proof, words).text
+    ``others`` are the targets and choices that a fix must leave solvable. Of an optional target the story is told as
+    it is, without a search for less or for a way out.
+    """
+    subject = Subject(target=target, answers=answers, without=without)
+    refusal = Refusal(proof=failure.proof, answers=answers)
+    fixes: list[Fix] = []
+    if is_optional:
+        conflict = Conflict(places=(), refusal=refusal, is_minimal=True)
+    else:
+        conflict = narrowed(subject, refusal, Budget(_SECONDS_FOR_CONFLICT))
+        fixes = find_fixes(subject, others, conflict, aimed["texts"], Budget(_SECONDS_FOR_FIXES))
+        answers.save()
+    places = Places(world)
+    words = ProjectWords(conflict.refusal.answers, aimed["texts"], places.text)
+    told = sentences(conflict.refusal.proof, words)
     where = f" for target `{target['name']}`" if len(aimed["targets"]) > 1 else ""
-    message = f"the requirements cannot be satisfied{where}\n\n{story}"
-    hints = _unknown(answers) + _excluded(answers, words)
-    return message, "\n".join(hints or _lines(words, project_file)) or None
+    message = f"the requirements cannot be satisfied{where}\n\n" + "\n".join(told)
+    if not conflict.is_minimal:
+        message += "\n(There was no time to find out whether all of these lines have a part in it.)"
+    hints = _unknown(answers) + _ways_out(fixes, places) + _excluded(answers, words)
+    hint = "\n".join(hints or _lines(words, aimed, world.project_file)) or None
+    return NoSolution(message, hint=hint, details=_details(aimed, target, conflict, told, fixes, places))
+
+
+def _details(
+    aimed: Aim, target: AimedTarget, conflict: Conflict, told: list[str], fixes: list[Fix], places: Places
+) -> dict[str, object]:
+    return {
+        "target": target["name"],
+        "conflict": [
+            {"where": place, "line": places.line(place), "text": aimed["texts"].get(place, place)}
+            for place in conflict.places
+        ],
+        "is_minimal": conflict.is_minimal,
+        "story": told,
+        "fixes": [
+            {
+                "changes": [
+                    {
+                        "kind": change.kind,
+                        "where": change.where,
+                        "line": places.line(change.where),
+                        "before": change.before,
+                        "after": change.after,
+                    }
+                    for change in fix.changes
+                ],
+                "versions": dict(fix.versions),
+            }
+            for fix in fixes
+        ],
+    }
+
+
+def _ways_out(fixes: Sequence[Fix], places: Places) -> list[str]:
+    told: list[str] = []
+    for fix in fixes:
+        changes = " and ".join(_told(change, places) for change in fix.changes)
+        versions = ", ".join(f"{name} {version}" for name, version in fix.versions.items())
+        told.append(f"{'or ' if told else ''}{changes}: solves{f' with {versions}' if versions else ''}")
+    return told
+
+
+def _told(change: Change, places: Places) -> str:
+    place = places.text(change.where)
+    if change.after is None:
+        return f"remove `{change.before}` ({place})"
+    verb = "relax" if change.kind == "relax" else "change"
+    why = {"prerelease": ", a pre-release", "yanked": ", a yanked version"}.get(change.kind, "")
+    return f"{verb} `{change.before}` to `{change.after}`{why} ({place})"
 
 
 def _unknown(answers: Answers) -> list[str]:
@@ -96,15 +118,15 @@ def _unknown(answers: Answers) -> list[str]:
     ]
 
 
-def _lines(words: _Words, project_file: str) -> list[str]:
+def _lines(words: ProjectWords, aimed: Aim, project_file: str) -> list[str]:
     """Where the project itself says what cannot be."""
-    listed = [f"`{text}` ({place})" for place, text in words.lines.items()]
+    listed = [f"`{aimed['texts'].get(place, place)}` {told}" for place, told in words.places.items()]
     if not listed:
         return []
     return [f"change {'one of these' if len(listed) > 1 else 'this'} in {project_file}: {', '.join(listed)}"]
 
 
-def _excluded(answers: Answers, words: _Words) -> list[str]:
+def _excluded(answers: Answers, words: ProjectWords) -> list[str]:
     """Versions that would do but are no candidates on the target, with the reason: often the real cause."""
     hints = []
     for package, specifiers in words.specifiers.items():

@@ -7,6 +7,7 @@ import os
 import provenv
 from provenv.errors import NoSolution
 from provenv.flows.memory import digest, recall, remember
+from provenv.lockfile.choices import Forks
 from provenv.lockfile.merge import Chosen
 from provenv.solve.proof import Unsolvable
 from provenv.universe.answers import Answers
@@ -80,11 +81,8 @@ def solve_target(
     try:
         solution = settle(answers, lambda name: world.events.advanced("resolve", 0, name))
     except Unsolvable as failure:
-        from provenv.flows.failure import told as told_failure
-
         answers.save()
-        message, hint = told_failure(failure, answers, aimed, target, world.project_file)
-        raise NoSolution(message, hint=hint) from None
+        raise _no_solution(world, told, failure, pins, is_optional) from None
     packages = _packages(world, told, solution)
     answers.save()
     expires = _expires(world, told)
@@ -157,8 +155,45 @@ def answered(
         is_fresh=lambda view: world.is_offline or (not world.refresh and view.expires > world.now),
         pins=pins,
         pinned_views=direct,
+        policy=aimed["policy"],
+        constraints=target["constraints"],
+        overrides=target["overrides"],
+        excludes=target["excludes"],
+        now=world.now,
     )
     return Answered(aimed, target, answers, prepared, without)
+
+
+def _no_solution(
+    world: World, told: Answered, failure: Unsolvable, pins: Mapping[str, str], is_optional: bool
+) -> NoSolution:
+    """The failure in sentences, with ways out that hold for every declared target and every choice."""
+    from provenv.flows.failure import no_solution
+    from provenv.flows.trial import Subject
+
+    aimed = told.aimed
+
+    def others() -> list[Subject]:
+        forks = Forks(aimed["conflicts"])
+        found = []
+        for target in aimed["targets"]:
+            for without in map(forks.excluded, forks.all):
+                is_same = target["name"] == told.target["name"]
+                if (is_same and without != told.without) or (not is_same and target["is_declared"]):
+                    answers = answered(world, aimed, target, pins, without=without).answers
+                    found.append(Subject(target=target, answers=answers, without=without))
+        return found
+
+    return no_solution(
+        world,
+        aimed,
+        told.target,
+        told.answers,
+        failure,
+        without=told.without,
+        others=others,
+        is_optional=is_optional,
+    )
 
 
 def prepared_references(

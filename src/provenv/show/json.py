@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from provenv.errors import InputError, ProvenvError
+from provenv.errors import InputError, NoSolution, ProvenvError
 from provenv.show.tree import Node
 
 __all__ = ["changes", "document", "error", "tree"]
@@ -21,10 +21,12 @@ def document(value: object) -> str:
 
 
 def error(failure: ProvenvError) -> str:
-    """An error: its kind, message and hint, and the place for those that have one."""
+    """An error: its kind, message and hint, the place for those that have one, a conflict's lines and fixes."""
     told: dict[str, Any] = {"kind": type(failure).__name__, "message": failure.message, "hint": failure.hint}
     if isinstance(failure, InputError):
         told["where"] = failure.where
+    if isinstance(failure, NoSolution):
+        told |= failure.details
     return document({"error": told})
 
 

@@ -1,0 +1,227 @@
+"""Ways out of a conflict, each solved before it is shown.
+
+A *way* is a set of changed lines. The search begins with each line of the conflict alone; a way that leads into another
+conflict is widened by a line of that one, as long as nothing smaller was found and there is time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from provenv.explain.relax import relaxed, rewritten
+from provenv.flows.conflict import Conflict, lines_in
+from provenv.flows.trial import Budget, Refusal, Subject, Variation, attempt
+from provenv.solve.solver import Solution
+from provenv.universe.answers import Answers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from provenv.universe.view import Row
+
+__all__ = ["Change", "Fix", "find_fixes"]
+
+_MOST_SHOWN = 3
+_MOST_LINES = 3
+"""Nobody wants to change more lines than that without looking at the whole again."""
+_VERSIONS_TOLD = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One line of the project, before and after; ``after`` is None when the line goes."""
+
+    kind: str
+    """``relax``, ``extras`` (one less), ``prerelease``, ``yanked`` or ``remove``."""
+    where: str
+    before: str
+    after: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fix:
+    """Changes that were solved together, and the versions that matter of what came out."""
+
+    changes: tuple[Change, ...]
+    versions: Mapping[str, str]
+    weight: tuple[int, ...]
+    """How much it asks of the user; less is better."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Step:
+    """Another need in the place of a line: ``weight`` grows from widening a bound to leaving the line out."""
+
+    where: str
+    row: Row | None
+    weight: int
+
+
+_WIDER, _OLDER, _FEWER_EXTRAS, _PRERELEASE, _YANKED, _NOTHING = range(6)
+_KINDS = ("relax", "relax", "extras", "prerelease", "yanked", "remove")
+
+
+class _Search:
+    def __init__(
+        self,
+        subject: Subject,
+        others: Callable[[], Sequence[Subject]],
+        texts: Mapping[str, str],
+        budget: Budget,
+        told: Sequence[str],
+    ) -> None:
+        self._subject = subject
+        self._others = others
+        self._all: list[Subject] = []
+        self._texts = texts
+        self._budget = budget
+        self._lines = _lines_of(subject)
+        self._told = [self._lines[place][1] for place in told]
+        self.found: dict[tuple[Change, ...], Fix] = {}
+
+    def run(self, conflict: Conflict) -> list[Fix]:
+        """Up to a few fixes, those that change least first."""
+        ways: list[tuple[str, ...]] = [(place,) for place in conflict.places]
+        seen = {frozenset(way) for way in ways}
+        while ways and not self._budget.is_spent:
+            wider: list[tuple[str, ...]] = []
+            for way in ways:
+                further = self._free(way)
+                wider += [(*way, place) for place in further if place not in way]
+            if self.found or len(ways[0]) == _MOST_LINES:
+                break
+            ways = []
+            for way in wider:
+                if frozenset(way) not in seen:
+                    seen.add(frozenset(way))
+                    ways.append(way)
+        if not self._has_mild():
+            self._drop(conflict.places)
+        return sorted(self.found.values(), key=lambda fix: fix.weight)[:_MOST_SHOWN]
+
+    def _has_mild(self) -> bool:
+        return any(fix.weight[1] < _NOTHING for fix in self.found.values())
+
+    def _free(self, way: tuple[str, ...]) -> list[str]:
+        """Try a way; the lines of the next conflict when it does not lead out."""
+        rows = {place: self._row(place) for place in way}
+        if len(way) == 1:
+            for step in self._milder(way[0]):
+                self._check((step,))
+        freed = {place: (row[0], row[1], row[2], "") for place, row in rows.items()}
+        outcome = attempt(self._subject, Variation(rows=freed), self._budget)
+        if isinstance(outcome, Refusal):
+            return lines_in(outcome.proof)
+        if outcome is None:
+            return []
+        steps = tuple(self._step_to(place, row, outcome) for place, row in rows.items())
+        wanted = tuple(step for step in steps if step is not None)
+        refusal = self._check(wanted) if wanted else None
+        return lines_in(refusal.proof) if refusal is not None else []
+
+    def _step_to(self, place: str, row: Row, solution: Solution) -> _Step | None:
+        """The line with its bounds just wide enough for what was chosen; None when they are already."""
+        extra, name, extras, specifier = row
+        version = _version(self._subject.answers, name, solution)
+        if version is None:
+            return None
+        changed = relaxed(specifier, version)
+        if changed == specifier:
+            return None
+        return _Step(where=place, row=(extra, name, extras, changed), weight=_OLDER if ">=" in changed else _WIDER)
+
+    def _milder(self, place: str) -> Iterator[_Step]:
+        """Changes of one line that are no wider bounds."""
+        extra, name, extras, specifier = self._row(place)
+        for left_out in extras:
+            fewer = tuple(other for other in extras if other != left_out)
+            yield _Step(where=place, row=(extra, name, fewer, specifier), weight=_FEWER_EXTRAS)
+        answers = self._subject.answers
+        view = answers.views.get(name)
+        if view is None:
+            return
+        admitted = _admitted(specifier, view.versions)
+        for mask, weight in ((view.pre & ~view.yanked, _PRERELEASE), (view.yanked, _YANKED)):
+            candidates = [at for at in admitted if mask >> at & 1]
+            if candidates:
+                pinned = f"=={view.versions[candidates[-1] - 1]}"
+                if pinned != specifier:
+                    yield _Step(where=place, row=(extra, name, extras, pinned), weight=weight)
+
+    def _drop(self, places: Sequence[str]) -> None:
+        for place in places:
+            self._check((_Step(where=place, row=None, weight=_NOTHING),))
+
+    def _check(self, steps: tuple[_Step, ...]) -> Refusal | None:
+        """Solve every target with the changes; keep them as a fix when all have a solution."""
+        variation = Variation(rows={step.where: step.row for step in steps})
+        versions: dict[str, str] = {}
+        names = self._names(steps)
+        for subject in self._every():
+            outcome = attempt(subject, variation, self._budget)
+            if isinstance(outcome, Refusal):
+                return outcome
+            if outcome is None:
+                return None
+            for name in names:
+                if (version := _version(subject.answers, name, outcome)) is not None:
+                    versions.setdefault(name, version)
+        changes = tuple(self._change(step) for step in steps)
+        shown = dict(list(versions.items())[:_VERSIONS_TOLD])
+        weight = len(steps), max(step.weight for step in steps), sum(step.weight for step in steps), len(self.found)
+        self.found.setdefault(changes, Fix(changes=changes, versions=shown, weight=weight))
+        return None
+
+    def _names(self, steps: tuple[_Step, ...]) -> list[str]:
+        """Packages whose versions tell what a change brings: those that change, then the project's other ones."""
+        changed = [self._row(step.where)[1] for step in steps]
+        return list(dict.fromkeys((*changed, *self._told)))
+
+    def _every(self) -> Iterator[Subject]:
+        """The failed target first; the others are made ready when it is solved for the first time."""
+        yield self._subject
+        if not self._all:
+            self._all = [self._subject, *self._others()]
+        yield from self._all[1:]
+
+    def _change(self, step: _Step) -> Change:
+        row = self._row(step.where)
+        before = self._texts.get(step.where) or f"{row[1]}{row[3]}"
+        after = None if step.row is None else rewritten(before, step.row[3], step.row[2])
+        return Change(kind=_KINDS[step.weight], where=step.where, before=before, after=after)
+
+    def _row(self, place: str) -> Row:
+        return self._lines[place]
+
+
+def find_fixes(
+    subject: Subject,
+    others: Callable[[], Sequence[Subject]],
+    conflict: Conflict,
+    texts: Mapping[str, str],
+    budget: Budget,
+) -> list[Fix]:
+    """Up to three ways out of the conflict of a subject, ranked by how little they change.
+
+    Each was solved for the subject and for all ``others``; ``texts`` has the lines as written, by place. Fewer, or
+    none, when nothing was found or the time was over.
+    """
+    return _Search(subject, others, texts, budget, conflict.places).run(conflict)
+
+
+def _lines_of(subject: Subject) -> dict[str, Row]:
+    rows = {where: row for row, where, section in subject.target["rows"] if section not in subject.without}
+    return {**rows, **{where: row for row, where in subject.target["constraints"]}}
+
+
+def _version(answers: Answers, name: str, solution: Solution) -> str | None:
+    view = answers.views.get(name)
+    candidate = solution.chosen.get(name)
+    return view.versions[candidate - 1] if view is not None and candidate else None
+
+
+def _admitted(specifier: str, versions: Sequence[str]) -> list[int]:
+    from packaging.specifiers import SpecifierSet
+
+    wanted = SpecifierSet(specifier)
+    return [at for at, version in enumerate(versions, 1) if wanted.contains(version, prereleases=True)]

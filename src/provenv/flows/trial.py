@@ -1,0 +1,115 @@
+"""What if? Solves variations of a target with everything that its first solve has already learned.
+
+A variation keeps the views and the supply of the first solve, so most take milliseconds; one that needs the network
+may use it until the time is over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+
+from provenv.errors import ProvenvError
+from provenv.flows.aimed import AimedTarget
+from provenv.solve.proof import Nogood, Unsolvable
+from provenv.solve.solver import Solution
+from provenv.universe.answers import Answers
+from provenv.universe.settle import settle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from provenv.universe.view import Row
+
+__all__ = ["Budget", "Refusal", "Subject", "Variation", "attempt"]
+
+_MOST_QUESTIONS = 5000
+
+
+class Budget:
+    """Seconds that may be spent; looked at with every question of a solver."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() >= self._until
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """A target and the one who answered for it; sections in ``without`` are left out."""
+
+    target: AimedTarget
+    answers: Answers
+    without: Collection[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variation:
+    """How a target differs from what the project says.
+
+    ``rows`` maps a place to the need that stands there instead, None for no need at all; ``added`` are further needs
+    with the reason of each. With ``only``, the lines at all other places are left out.
+    """
+
+    rows: Mapping[str, Row | None] = field(default_factory=dict)
+    added: Sequence[tuple[Row, str]] = ()
+    only: Collection[str] | None = None
+
+    def applied(self, lines: Sequence[tuple[Row, str]]) -> list[tuple[Row, str]]:
+        """Lines of the project, each with its place, as the variation has them."""
+        kept = ((self.rows.get(where, row), where) for row, where in lines if self.only is None or where in self.only)
+        return [(row, where) for row, where in kept if row is not None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """A variation that has no solution."""
+
+    proof: Nogood
+    answers: Answers
+
+
+class _Late(Exception):
+    pass
+
+
+def attempt(subject: Subject, variation: Variation, budget: Budget) -> Solution | Refusal | None:
+    """The solution of a variation, or why there is none; None when the time or the network did not allow to know."""
+    answers = varied(subject, variation)
+    try:
+        return settle(answers, _watch(budget))
+    except Unsolvable as failure:
+        return Refusal(proof=failure.proof, answers=answers)
+    except (_Late, ProvenvError):
+        return None
+
+
+def varied(subject: Subject, variation: Variation) -> Answers:
+    """Whoever answers for a variation, with the views and the supply of the subject."""
+    answers = copy(subject.answers)
+    rows = [(row, where) for row, where, section in subject.target["rows"] if section not in subject.without]
+    answers.root = [*variation.applied(rows), *variation.added]
+    answers.constraints = {}
+    for row, where in variation.applied(subject.target["constraints"]):
+        answers.constraints.setdefault(row[1], []).append((row, where))
+    answers.warnings = []
+    answers._asked, answers._constrained = {}, set()
+    answers._make_supply = lambda: subject.answers.supply
+    return answers
+
+
+def _watch(budget: Budget) -> Callable[[str], None]:
+    asked = 0
+
+    def look(_: str) -> None:
+        nonlocal asked
+        asked += 1
+        if budget.is_spent or asked > _MOST_QUESTIONS:
+            raise _Late
+
+    return look
