@@ -54,7 +54,9 @@ def supply(world: World, aimed: Aim, target: AimedTarget) -> IndexSupply:
     )
     if key not in world.doors:
         world.doors[key] = catalog(world, locations, pinned)
-    return IndexSupply(world.doors[key], target["environment"], target["tags"], world.events)
+    return IndexSupply(
+        world.doors[key], target["environment"], target["tags"], world.events, policy=aimed["policy"], now=world.now
+    )
 
 
 def _settings(world: World) -> NetSettings:
