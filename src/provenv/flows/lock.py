@@ -271,6 +271,8 @@ def _document(
     document["created-by"] = "provenv"
     document["packages"] = tables
     inputs = {"format": FORMAT, **_inputs(aimed)}
+    if aimed["members"] and aimed["name"]:
+        inputs["root"] = aimed["name"]
     if directories := _directories(world, aimed, known):
         inputs["directories"] = directories
     document["tool"] = {"provenv": inputs}

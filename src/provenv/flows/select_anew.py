@@ -66,18 +66,20 @@ class _Parts:
 
     def __init__(self, choice: Choice, document: Mapping[str, Any], member: str | None) -> None:
         known = set(document.get("dependency-groups", []))
-        self._members = {group.partition("--")[2] for group in known if _is_member(group)}
+        self._members = {group.partition("--")[2] for group in known if _is_member(group) and group.count("--") == 1}
         self._groups = {group for group in known if "--" not in group}
         self._known = known
+        self._extras = set(document.get("extras", []))
         self.extras: set[str] = set()
+        root = document.get("tool", {}).get("provenv", {}).get("root")
         chosen = self._chosen(choice, document, member)
-        self.groups = {group_of(f"member:{name}") for name in chosen}
-        if not choice.packages and (member is None or member not in self._members):
+        self.groups = set() if choice.only_groups else {group_of(f"member:{name}") for name in chosen}
+        if root in chosen or not chosen or (root is None and not choice.packages and member not in self._members):
             self.extras = _named(choice.extras, choice.all_extras, document.get("extras", []), "extra")
             self.extras -= {canonicalize_name(name) for name in choice.no_extras}
             self.groups |= self._root_groups(choice, document)
-        elif chosen:
-            self._of_members(choice, chosen)
+        if choice.packages or choice.all_packages or member in self._members or root is None:
+            self._of_members(choice, [name for name in chosen if name != root])
 
     def _chosen(self, choice: Choice, document: Mapping[str, Any], member: str | None) -> list[str]:
         if not self._members:
@@ -103,9 +105,12 @@ class _Parts:
         return wanted - _named(choice.no_groups, False, known, "group")
 
     def _of_members(self, choice: Choice, chosen: Sequence[str]) -> None:
+        """The extras and groups of members; what one of several does not have is no mistake."""
+        if not chosen:
+            return
         for kind, names, has_all in (
             ("extra", choice.extras, choice.all_extras),
-            ("group", choice.groups, choice.all_groups),
+            ("group", (*choice.groups, *choice.only_groups), choice.all_groups),
         ):
             options = {
                 group.rpartition("--")[2]: None
@@ -113,11 +118,13 @@ class _Parts:
                 for group in self._known
                 if group.startswith(group_of(f"member:{name}:{kind}:"))
             }
-            wanted = _named(names, has_all, [*options, *(["dev"] if kind == "group" else [])], kind)
-            if kind == "group" and choice.has_defaults:
-                wanted |= {"dev"}
+            here = {*options, *(self._groups | {"dev"} if kind == "group" else self._extras)}
+            wanted = set(options) if has_all else _named(names, False, here, kind)
             if kind == "group":
+                wanted |= {"dev"} if choice.has_defaults and not choice.only_groups else set()
                 wanted -= {canonicalize_name(name) for name in choice.no_groups}
+            else:
+                wanted -= {canonicalize_name(name) for name in choice.no_extras}
             for name in chosen:
                 self.groups |= {group_of(f"member:{name}:{kind}:{part}") for part in wanted} & self._known
 
