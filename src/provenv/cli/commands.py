@@ -144,6 +144,19 @@ def tree(words: Words, world: World, variables: Mapping[str, str]) -> int:
     return 0
 
 
+def why(words: Words, world: World, variables: Mapping[str, str]) -> int:
+    """``provenv why``."""
+    from provenv.flows.target import lock_bytes
+    from provenv.flows.why import why as flow
+    from provenv.show.why import why_document, why_text
+
+    data = lock_bytes(world, is_locked=words.locked, is_frozen=words.frozen)
+    told = flow(world, _normalised([words.package])[0], data, words.target)
+    text = why_document(told) if words.json else why_text(told, has_colour=words.has_colour)
+    sys.stdout.write(text + "\n")
+    return 0
+
+
 def export(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv export``."""
     from provenv.flows import files
@@ -169,6 +182,7 @@ COMMANDS: Mapping[str, Callable[[Words, World, Mapping[str, str]], int]] = {
     "run": run,
     "sync": sync,
     "tree": tree,
+    "why": why,
 }
 
 

@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     _sync(_command(commands, "sync", "make the environment exactly what the lock says"))
     _run(_command(commands, "run", "run a command in the environment, synced first if needed"))
     _tree(_command(commands, "tree", "show the lock as a tree of dependencies"))
+    _why(_command(commands, "why", "tell who needs a package and why it is no newer version"))
     _export(_command(commands, "export", "write what this machine installs as a plain file for any installer"))
     told = commands.add_parser("help", help="show the flags of a command")
     told.add_argument("topic", nargs="?", metavar="COMMAND")
@@ -307,6 +308,16 @@ def _run(to: argparse.ArgumentParser) -> None:
     _indexes(to)
     _policy(to)
     _installing(to)
+
+
+def _why(to: argparse.ArgumentParser) -> None:
+    to.add_argument("package", metavar="PACKAGE", help="a package of the lock")
+    to.add_argument("--target", metavar="NAME", help="the target to speak of; otherwise the first one")
+    _lock_modes(to)
+    _interpreter(to)
+    _indexes(to)
+    _policy(to)
+    _results(to)
 
 
 def _tree(to: argparse.ArgumentParser) -> None:

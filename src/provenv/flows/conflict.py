@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from provenv.flows.trial import Budget, Refusal, Subject, Variation, attempt
 from provenv.solve.core import facts_of, shrink
 from provenv.solve.proof import Nogood
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from provenv.universe.view import Row
 
 __all__ = ["Conflict", "lines_in", "narrowed"]
 
@@ -24,19 +29,23 @@ class Conflict:
     is_minimal: bool
 
 
-def narrowed(subject: Subject, refusal: Refusal, budget: Budget) -> Conflict:
-    """The conflict behind a failed solve, with as few lines as could be found within the budget."""
+def narrowed(subject: Subject, refusal: Refusal, budget: Budget, added: Sequence[tuple[Row, str]] = ()) -> Conflict:
+    """The conflict behind a failed solve, with as few lines as could be found within the budget.
+
+    Needs in ``added`` were asked for besides the project's lines; they are no part of what is narrowed.
+    """
     refusal = Refusal(proof=shrink(refusal.proof), answers=refusal.answers)
-    needed = lines_in(refusal.proof)
+    asked = {where for _, where in added}
+    needed = [place for place in lines_in(refusal.proof) if place not in asked]
     is_minimal = True
     for place in tuple(needed):
         if place not in needed:
             continue
         rest = [other for other in needed if other != place]
-        outcome = attempt(subject, Variation(only=frozenset(rest)), budget)
+        outcome = attempt(subject, Variation(only=frozenset(rest), added=added), budget)
         if isinstance(outcome, Refusal):
             refusal = Refusal(proof=shrink(outcome.proof), answers=outcome.answers)
-            needed = lines_in(refusal.proof)
+            needed = [other for other in lines_in(refusal.proof) if other not in asked]
         elif outcome is None:
             is_minimal = False
     return Conflict(places=tuple(needed), refusal=refusal, is_minimal=is_minimal)

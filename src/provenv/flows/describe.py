@@ -101,7 +101,7 @@ def sentences(
     told = []
     known: set[str] = set()
     for sentence in tell(proof, words, impossible).sentences:
-        for place in words.places.values():
+        for place in dict.fromkeys(words.places.values()):
             before, found, rest = sentence.partition(f" {place}")
             if found:
                 kept = "" if place in known else found

@@ -95,7 +95,8 @@ class _Search:
                 if frozenset(way) not in seen:
                     seen.add(frozenset(way))
                     ways.append(way)
-        if not self._has_mild():
+        # To leave out the only line of a conflict is always possible, and no news.
+        if not self._has_mild() and len(conflict.places) > 1:
             self._drop(conflict.places)
         return sorted(self.found.values(), key=lambda fix: fix.weight)[:_MOST_SHOWN]
 

@@ -1,0 +1,32 @@
+"""The newest version of a package that could be chosen on a target, and what stands in its way."""
+
+from __future__ import annotations
+
+from provenv.flows.describe import ASKED
+from provenv.flows.trial import Budget, Refusal, Subject, Variation, attempt
+from provenv.solve.solver import Solution
+from provenv.universe.view import View
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from provenv.universe.view import Row
+
+__all__ = ["asked_for", "newest", "with_newest"]
+
+
+def newest(view: View) -> int:
+    """The newest candidate that is neither a pre-release nor yanked nor known to be unusable; 0 when there is none."""
+    usable = (2 << view.size) - 2 & ~view.pre & ~view.yanked
+    for mask in view.broken.values():
+        usable &= ~mask
+    return max(usable.bit_length() - 1, 0)
+
+
+def asked_for(view: View, candidate: int) -> list[tuple[Row, str]]:
+    """The need of exactly that candidate."""
+    return [(("", view.name, (), f"=={view.versions[candidate - 1]}"), ASKED)]
+
+
+def with_newest(subject: Subject, view: View, budget: Budget) -> Solution | Refusal | None:
+    """What comes of asking for the newest candidate; None when there was no time to know."""
+    return attempt(subject, Variation(added=asked_for(view, newest(view))), budget)
