@@ -67,7 +67,7 @@ def test_bytes_that_are_no_text(house: House) -> None:
     ("text", "tells"),
     [
         ('[tool.provenv]\ndefault-group = ["x"]\n', ("tool.provenv.default-group", "did you mean `default-groups`?")),
-        ("[tool.provenv]\nzzz = 1\n", ("tool.provenv.zzz", "known are default-groups")),
+        ("[tool.provenv]\nzzz = 1\n", ("tool.provenv.zzz", "known are build-constraint-dependencies")),
         ('[tool.provenv]\ndefault-groups = ["x"]\n', ("tool.provenv.default-groups", "there is no group `x`")),
         ("[tool.provenv]\nindex = 1\n", ("tool.provenv.index", "[[tool.provenv.index]]")),
         ('[[tool.provenv.index]]\nname = "x"\n', ("tool.provenv.index[0]", "`url`")),
@@ -106,9 +106,9 @@ def test_a_requirement_that_does_not_parse(house: House) -> None:
     )
 
 
-def test_a_direct_reference_that_is_no_wheel(house: House) -> None:
-    house.project("alpha @ https://files.example/alpha-1.0.tar.gz")
-    _refused(house, "lock", tells=("project.dependencies[0]", "is not the URL of a wheel", "only wheels"))
+def test_a_direct_reference_that_is_no_archive(house: House) -> None:
+    house.project("alpha @ https://files.example/alpha")
+    _refused(house, "lock", tells=("project.dependencies[0]", "does not end like a wheel", "git+"))
     house.project("alpha @ https://files.example/beta-1.0-py3-none-any.whl")
     _refused(house, "lock", tells=("pyproject.toml", "this is a wheel of beta, not of alpha"), has_hint=False)
 

@@ -107,7 +107,9 @@ def test_the_lock_is_what_the_standard_wants(house: House) -> None:
     house.wheel("beta")
     house.wheel("gamma")
     house.project(
-        "alpha", more='[project.optional-dependencies]\nplot = ["gamma"]\n[dependency-groups]\ndev = ["beta"]\n'
+        "alpha",
+        more='[project.optional-dependencies]\nplot = ["gamma"]\n[dependency-groups]\ndev = ["beta"]\n'
+        "[tool.provenv]\nenvironments = [\"sys_platform == 'linux'\"]\n",
     )
     house.do("lock")
     document = tomllib.loads(house.lock_file.read_text())

@@ -15,6 +15,9 @@ from provenv.flows.memory import digest, recall, remember
 
 __all__ = ["aim"]
 
+_FORMAT = 2
+"""Of what is remembered."""
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from provenv.flows.aimed import Aim
@@ -23,32 +26,51 @@ if TYPE_CHECKING:
 
 def aim(world: World) -> Aim:
     """Read and understand the project of a world. Raises InputError, or Unavailable without a Python."""
-    data = files.read(world.project_file, "run `provenv init` to start a project, or name one with --project")
+    data = world.project_data()
     pin = files.read_if_there(os.path.join(world.directory, ".python-version"))
     key = digest(
-        provenv.__version__, data, pin, world.python_request, world.search_path, world.default_index, world.indexes,
-        world.find_links, environment_stamp(world.environment_directory),
+        _FORMAT, provenv.__version__, data, pin, world.python_request, world.search_path, world.default_index,
+        world.indexes,
+        world.find_links, environment_stamp(world.environment_directory), sorted(world.policy.items()),
+        world.uses_sources, world.is_only_here,
     )  # fmt: skip
-    known: tuple[Aim, tuple[int, ...], str | None] | None = recall(world.cache, "aims", key)
+    known: tuple[Aim, tuple[int, ...], str | None, list[tuple[int, ...]]] | None = recall(world.cache, "aims", key)
     if known is not None:
-        understood, stamp, directory = known
-        if directory in (None, world.directory) and stamp == _program_stamp(understood["interpreter"]):
+        understood, stamp, directory, facts = known
+        if (
+            directory in (None, world.directory)
+            and stamp == _stamp_of(understood["interpreter"])
+            and facts == [_stamp_of(path) for path in understood["watched"]]
+        ):
             return understood
     from provenv.flows.parse_aim import parse_aim
 
     fresh = parse_aim(world, data, pin)
     # A path in the project file means another place in another directory; without one, a copy of a project is known.
-    is_local = any(url.startswith("file:") for _, url, *_ in fresh["locations"])
-    stamp, directory = _program_stamp(fresh["interpreter"]), world.directory if is_local else None
-    remember(world.cache, "aims", key, (fresh, stamp, directory))
+    stamp, directory = _stamp_of(fresh["interpreter"]), world.directory if _is_local(fresh) else None
+    facts = [_stamp_of(path) for path in fresh["watched"]]
+    remember(world.cache, "aims", key, (fresh, stamp, directory, facts))
     return fresh
 
 
-def _program_stamp(program: str | None) -> tuple[int, ...]:
-    if program is None:
+def _is_local(aimed: Aim) -> bool:
+    """Whether the aim names places that lie elsewhere when the project does."""
+    if aimed["watched"] or any(url.startswith("file:") for _, url, *_ in aimed["locations"]):
+        return True
+    for target in aimed["targets"]:
+        sources = [*target["references"].values()]
+        for forked in target["forked"].values():
+            sources += [source for source in forked.values() if not isinstance(source, str)]
+        if any(source["kind"] == "directory" or source["url"].startswith("file:") for source in sources):
+            return True
+    return False
+
+
+def _stamp_of(path: str | None) -> tuple[int, ...]:
+    if path is None:
         return ()
     try:
-        status = os.stat(program)
+        status = os.stat(path)
     except OSError:
         return (0,)
     return status.st_mtime_ns, status.st_size, status.st_ino

@@ -71,6 +71,8 @@ if TYPE_CHECKING:
         """Packages that no index chooses."""
         pinned: dict[str, str]
         """Package -> the name of the only index that may offer it."""
+        forked: dict[str, dict[str, Reference | str]]
+        """Section of a conflict -> references and pins that hold only where it is wanted; see ``flows.forked``."""
         constraints: list[tuple[Row, str]]
         """Bounds that hold if the package is needed at all, and the place that wrote each."""
         overrides: dict[str, list[Row]]
@@ -95,13 +97,18 @@ if TYPE_CHECKING:
         """Sets of sections that are never installed together."""
         members: dict[str, str]
         """Workspace members: name -> absolute directory. Empty without a workspace."""
+        member_default_groups: dict[str, list[str]]
+        """Workspace members: name -> the groups that are installed with it if nothing else is said."""
         policy: Policy
         inputs: dict[str, Any]
         """What the lock records of the project, to know later whether it is still right."""
         texts: dict[str, str]
         """Place -> requirement as written."""
         watched: list[str]
-        """Further files that decided something (workspace members' project files); a change makes the aim anew."""
+        """Further files and directories that decided something (workspace members' project files, the directories they
+        are in); a change makes the aim anew."""
+        link_mode: str | None
+        """How files are placed, as the project file says; a flag wins."""
         interpreter: str | None
         """The interpreter that stands for this machine; None when all targets are declared."""
 

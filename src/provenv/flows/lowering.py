@@ -183,9 +183,12 @@ def _says_package(document: Mapping[str, object]) -> bool | None:
 def _git_url(text: str, where: str) -> Reference:
     """``https://host/path@rev#subdirectory=x``, as pip writes it after ``git+``."""
     url, fragment = urldefrag(text)
-    head, separator, last = url.rpartition("/")
-    last, at_sign, rev = last.partition("@")
-    reference = _git(f"{head}{separator}{last}", rev or None, where)
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    # A user name stands before the host; after it, a branch may have slashes in its name.
+    at = path.rfind("@")
+    path, at_sign, rev = (path[:at], "@", path[at + 1 :]) if at >= 0 else (path, "", "")
+    reference = _git(f"{scheme}{separator}{host}{slash}{path}", rev or None, where)
     if at_sign and not rev:
         raise InputError(where, f"`{redact(text)}` ends in `@`: a branch, a tag or a commit is expected after it")
     reference["subdirectory"] = _fragment(fragment).get("subdirectory")

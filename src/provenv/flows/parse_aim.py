@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterator, Sequence
-from urllib.parse import urldefrag, urlsplit
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from packaging.specifiers import SpecifierSet
 
+import provenv
 from provenv.errors import InputError, UsageError
-from provenv.flows.aimed import Aim, AimedTarget, Policy, Reference
+from provenv.flows.aimed import Aim, Policy
+from provenv.flows.aimed_target import Aiming, texts_of
+from provenv.flows.authors import Author
+from provenv.flows.locations import locations_of
+from provenv.flows.lowering import without_secret
 from provenv.flows.memory import digest
+from provenv.flows.project_file import read_project
 from provenv.flows.python import interpreter_of
+from provenv.flows.recorded import inputs_of
+from provenv.flows.targets import targets_of
+from provenv.flows.workspace import Member, Members, members_of
 from provenv.flows.world import World
-from provenv.index.location import default_url, location_from, split_name
 from provenv.model.machine import Interpreter
 from provenv.model.project import Line, Project
 from provenv.model.target import Target
-from provenv.net.secrets import split_credentials
-from provenv.pythons.find import fits
-from provenv.universe.rows import Needs, rows_of_requirement
 
-__all__ = ["parse_aim", "read_project", "words_aim"]
+__all__ = ["parse_aim", "read_project", "usual_policy", "words_aim"]
 
 
 def parse_aim(world: World, data: bytes, pin: bytes | None) -> Aim:
     """The aim of a project file with these bytes; ``pin`` is the content of ``.python-version``."""
     project = read_project(data, world.project_file)
-    interpreter = None
-    targets = project.targets
-    if not targets:
-        found = interpreter_of(world, project.requires_python, pin)
-        interpreter = found.executable
-        targets = (Target.from_interpreter(found),)
-    for target in targets:
-        _check_python(target, project, world.project_file)
-    return _aim(world, project, targets, interpreter)
+    _check(world, project)
+    members = Members(all=(), watched=())
+    if project.workspace is not None:
+        members = members_of(world.directory, project.workspace, project.name)
+    requires_python = _combined([project, *(member.project for member in members.all)])
+    interpreter = None if project.targets else interpreter_of(world, requires_python, pin)
+    targets = targets_of(project, interpreter, world.project_file)
+    aim = _aim(world, project, members.all, targets)
+    aim["requires_python"] = requires_python
+    aim["interpreter"] = interpreter.executable if interpreter is not None else None
+    aim["watched"] = sorted({*members.watched, *_project_files(world, aim)})
+    return aim
 
 
 def words_aim(world: World, words: Sequence[str], interpreter: Interpreter) -> Aim:
@@ -48,47 +56,122 @@ def words_aim(world: World, words: Sequence[str], interpreter: Interpreter) -> A
         except InvalidRequirement as error:
             raise UsageError(f"--with: `{word}` is not a requirement: {str(error).splitlines()[0]}") from error
     project = Project(name=None, requires_python=None, dependencies=tuple(lines))
-    return _aim(world, project, (Target.from_interpreter(interpreter),), None)
+    return _aim(world, project, (), ((Target.from_interpreter(interpreter), True),))
 
 
-def read_project(data: bytes, where: str) -> Project:
-    """The project in the bytes of a ``pyproject.toml``. Raises InputError."""
-    try:
-        document = tomllib.loads(data.decode())
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
+def _check(world: World, project: Project) -> None:
+    if not project.is_managed:
         raise InputError(
-            where, f"not valid TOML: line {line} is not UTF-8", hint="TOML is always UTF-8: save the file as such"
-        ) from error
-    except tomllib.TOMLDecodeError as error:
+            world.project_file,
+            "the project says `managed = false`: it is not to be locked or synced",
+            hint="take `managed` out, or use `provenv run --no-project`",
+        )
+    wanted = project.required_version
+    if wanted is not None and not SpecifierSet(wanted).contains(provenv.__version__, prereleases=True):
         raise InputError(
-            where, f"not valid TOML: {error}", hint="a quote or a bracket may be missing at this place or before it"
-        ) from error
-    return Project.from_pyproject(document, where)
+            f"{world.project_file}: tool.provenv.required-version",
+            f"the project wants provenv {wanted}; this is {provenv.__version__}",
+        )
 
 
-def _aim(world: World, project: Project, targets: tuple[Target, ...], interpreter: str | None) -> Aim:
-    locations = list(_locations(world, project))
+def _combined(projects: Sequence[Project]) -> str | None:
+    """The Pythons that all projects of a workspace admit."""
+    texts = dict.fromkeys(project.requires_python for project in projects if project.requires_python)
+    if len(texts) < 2:
+        return next(iter(texts), None)
+    return str(SpecifierSet(",".join(texts)))
+
+
+def _aim(world: World, project: Project, members: Sequence[Member], targets: Sequence[tuple[Target, bool]]) -> Aim:
+    root = Author(
+        project=project,
+        directory=world.directory,
+        file=world.project_file,
+        rules=project.sources if world.uses_sources else {},
+    )
+    authors = [_author(world, project, member) for member in members]
+    locations = locations_of(world, project)
+    policy = _policy(project, world.policy)
+    conflicts = _conflicts(root, authors)
+    aiming = Aiming(root, authors, conflicts=conflicts, index_names=[name for name, *_ in locations])
+    aimed = [aiming.at(target, is_declared=is_declared) for target, is_declared in targets]
     return {
         "name": project.name,
         "requires_python": project.requires_python,
         "extras": sorted(project.extras),
         "groups": sorted(project.groups),
         "default_groups": list(project.default_groups),
-        "targets": [_aimed(target, project, world) for target in targets],
+        "targets": aimed,
         "locations": locations,
-        "index_key": digest([(url, kind, is_explicit) for _, url, kind, is_explicit, _ in locations]),
-        "conflicts": [],
-        "members": {},
-        "policy": _policy(),
-        "inputs": _inputs(project, targets),
-        "texts": {line.where: _text(line) for _, line in _sections(project)},
+        "index_key": digest([place[1:] for place in locations], policy["index_strategy"]),
+        "conflicts": conflicts,
+        "members": {member.name: member.directory for member in members},
+        "member_default_groups": {member.name: list(member.project.default_groups) for member in members},
+        "policy": policy,
+        "inputs": inputs_of(root, authors, [target for target, _ in targets], aimed, policy, usual_policy()),
+        "texts": dict(texts_of([root, *authors])),
         "watched": [],
-        "interpreter": interpreter,
+        "link_mode": project.link_mode,
+        "interpreter": None,
     }
 
 
-def _policy() -> Policy:
+def _author(world: World, root: Project, member: Member) -> Author:
+    path = os.path.relpath(member.file, world.directory).replace(os.sep, "/")
+    return Author(
+        project=member.project,
+        directory=member.directory,
+        file=member.file,
+        prefix=f"member:{member.name}",
+        label=f"{path}: ",
+        # A relative path in the root's rules is one from the root: such a rule is not handed down as it stands.
+        rules={**_handed_down(root, world.directory, member.directory), **member.project.sources}
+        if world.uses_sources
+        else {},
+    )
+
+
+def _handed_down(root: Project, above: str, below: str) -> Mapping[str, Any]:
+    """The root's sources as a member in another directory writes them."""
+    from dataclasses import replace
+
+    found = {}
+    for name, rules in root.sources.items():
+        found[name] = tuple(
+            replace(rule, place=os.path.relpath(os.path.join(above, os.path.expanduser(rule.place)), below))
+            if rule.kind == "path" and "://" not in rule.place
+            else rule
+            for rule in rules
+            if rule.extra is None and rule.group is None
+        )
+    return found
+
+
+def _conflicts(root: Author, members: Sequence[Author]) -> list[list[str]]:
+    """Sets of sections that are never installed together."""
+    found = []
+    for author in (root, *members):
+        for parts in author.project.conflicts:
+            found.append([part.section(root.project.name, author.prefix) for part in parts])
+    known = {author.section(part) for author in (root, *members) for part in _parts(author)}
+    for one in found:
+        for section in one:
+            if section not in known:
+                raise InputError(
+                    f"{root.file}: conflicts",
+                    f"there is no {' '.join(section.split(':')[-2:])}",
+                    hint="a conflict is between extras, groups or members that exist",
+                )
+    return found
+
+
+def _parts(author: Author) -> list[str]:
+    project = author.project
+    return ["", *(f"extra:{name}" for name in project.extras), *(f"group:{name}" for name in project.groups)]
+
+
+def usual_policy() -> Policy:
+    """How to choose where nothing is said: uv's defaults."""
     return {
         "resolution": "highest",
         "prerelease": "if-necessary-or-explicit",
@@ -109,164 +192,35 @@ def _policy() -> Policy:
     }
 
 
-def _check_python(target: Target, project: Project, where: str) -> None:
-    version = target.environment()["python_full_version"]
-    if target.is_declared and not fits(version, project.requires_python):
-        raise InputError(
-            f"{where}: tool.provenv.targets.{target.name}.python",
-            f"Python {target.python} is not within project.requires-python `{project.requires_python}`",
-        )
+def _policy(project: Project, words: Mapping[str, Any]) -> Policy:
+    """The command line wins over the file; lists and tables of both are taken together, as in uv."""
+    found: dict[str, Any] = dict(usual_policy())
+    for said in (project.policy, words):
+        for key, value in said.items():
+            if isinstance(value, dict):
+                found[key] = {**found[key], **value}
+            elif isinstance(value, list):
+                found[key] = [*found[key], *(item for item in value if item not in found[key])]
+            else:
+                found[key] = value
+    found["build_constraints"] = [_clean(text) for text in found["build_constraints"]]
+    return cast(Policy, found)
 
 
-def _sections(project: Project) -> Iterator[tuple[str, Line]]:
-    for line in project.dependencies:
-        yield "", line
-    for extra, lines in project.extras.items():
-        for line in lines:
-            yield f"extra:{extra}", line
-    for group, lines in project.groups.items():
-        for line in lines:
-            yield f"group:{group}", line
+def _clean(text: str) -> str:
+    name, at_sign, url = text.partition("@")
+    return name + at_sign + without_secret(url) if at_sign and "://" in url else text
 
 
-def _aimed(target: Target, project: Project, world: World) -> AimedTarget:
-    environment, tags = target.environment(), target.tags()
-    needs = Needs(environment)
-    references: dict[str, Reference] = {}
-    aimed: AimedTarget = {
-        "name": target.name,
-        "key": digest(environment, tags),
-        "environment": environment,
-        "tags": tags,
-        "is_declared": target.is_declared,
-        "rows": [],
-        "references": references,
-        "pinned": {},
-        "constraints": [],
-        "overrides": {},
-        "excludes": [],
-    }
-    for section, line in _sections(project):
-        requirement = line.requirement
-        if requirement.marker is not None and not needs.holds(requirement.marker):
-            continue
-        row = rows_of_requirement(requirement, "")
-        if row[1] == project.name:
-            aimed["rows"].extend(_own_extras(row[2], project, needs, line, section))
-            continue
-        if requirement.url is not None:
-            where = f"{world.project_file}: {line.where}"
-            _direct(row[1], split_credentials(requirement.url)[0], references, where)
-        aimed["rows"].append((row, line.where, section))
-    return aimed
-
-
-def _own_extras(
-    names: tuple[str, ...], project: Project, needs: Needs, line: Line, section: str, seen: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, str, tuple[str, ...], str], str, str]]:
-    """A project that needs itself with extras (``all = ["me[a,b]"]``) means what these extras list."""
-    for extra in names:
-        for inner in project.extras.get(extra, ()):
-            if inner.requirement.marker is not None and not needs.holds(inner.requirement.marker):
-                continue
-            row = rows_of_requirement(inner.requirement, "")
-            if row[1] != project.name:
-                yield row, inner.where, section
-            elif extra not in seen:
-                yield from _own_extras(row[2], project, needs, line, section, (*seen, extra))
-
-
-def _direct(name: str, text: str, references: dict[str, Reference], where: str) -> None:
-    url, fragment = urldefrag(text)
-    algorithm, _, value = fragment.partition("=")
-    reference: Reference = {
-        "kind": "archive",
-        "url": url,
-        "rev": None,
-        "subdirectory": None,
-        "sha256": value.lower() if algorithm == "sha256" else None,
-        "is_editable": False,
-        "is_virtual": False,
-    }
-    if references.setdefault(name, reference) != reference:
-        raise InputError(where, f"two direct references for {name}: {references[name]['url']} and {url}")
-    if not urlsplit(url).path.endswith(".whl") or urlsplit(url).scheme not in ("http", "https", "file"):
-        raise InputError(
-            where, f"`{url}` is not the URL of a wheel", hint="only wheels can be used as direct references so far"
-        )
-
-
-def _locations(world: World, project: Project) -> Iterator[tuple[str, str, str, bool, tuple[int, ...]]]:
-    """Where to look, in order: the command line's indexes, the project's, the default one; then flat places.
-
-    User names and passwords are left out: an aim is kept on disk. ``network`` reads them when it connects.
-    """
-    named = [split_name(text) for text in world.indexes]
-    default_name, default = split_name(world.default_index or "")
-    for url in (*(url for _, url in named), *filter(None, [default]), *world.find_links):
-        try:
-            location_from(url, directory=world.directory)
-        except InputError as error:
-            raise UsageError(error.message, hint="this was given on the command line or in a variable") from error
-    places: list[tuple[str, str | None]] = [(url, name) for name, url in named]
-    for index in project.indexes:
-        if index.is_default and not default:
-            default, default_name = index.url, index.name
-        elif index.is_default:
-            continue
-        else:
-            places.append((index.url, index.name))
-    for url, name in (*places, (default or default_url(), default_name or "default")):
-        found = location_from(url, directory=world.directory, name=name)
-        yield found.name, found.url, found.kind, False, ()
-    for place in (*world.find_links, *project.find_links):
-        found = location_from(place, directory=world.directory, kind="flat")
-        yield found.name, found.url, found.kind, False, ()
-
-
-def _text(line: Line) -> str:
-    """A requirement as written, but without the credentials in a URL: it is kept in caches and in the lock."""
-    url = line.requirement.url
-    return line.text if url is None else line.text.replace(url, split_credentials(url)[0])
-
-
-def _inputs(project: Project, targets: tuple[Target, ...]) -> dict[str, object]:
-    """What the lock records of the project; a secret in an index URL is left out."""
-    inputs: dict[str, object] = {"requires": sorted(_text(line) for line in project.dependencies)}
-    if project.requires_python:
-        inputs["requires-python"] = project.requires_python
-    indexes = [split_credentials(index.url)[0] for index in project.indexes]
-    if indexes:
-        inputs["indexes"] = indexes
-    if project.find_links:
-        inputs["find-links"] = [split_credentials(place)[0] for place in project.find_links]
-    for key, parts in (("extras", project.extras), ("groups", project.groups)):
-        if parts:
-            inputs[key] = {
-                str(canonicalize_name(name)): sorted(_text(line) for line in lines)
-                for name, lines in sorted(parts.items())
-            }
-    inputs["targets"] = [_recorded(target) for target in targets]
-    return inputs
-
-
-def _recorded(target: Target) -> dict[str, object]:
-    """A target as the lock records it. This machine stands for its platform and minor version: a colleague's patch
-    release or newer C library does not make the lock stale."""
-    major, minor = target.minor
-    record: dict[str, object] = {
-        "name": target.name,
-        "platform": target.platform,
-        "python": target.python if target.is_declared else f"{major}.{minor}",
-    }
-    if target.is_declared:
-        for key in ("glibc", "musl", "macos"):
-            if floor := getattr(target, key):
-                record[key] = f"{floor[0]}.{floor[1]}"
-        for key in ("driver", "cpu"):
-            if text := getattr(target, key):
-                record[key] = text
-        for key in ("gpus", "compute"):
-            if values := getattr(target, key):
-                record[key] = list(values)
-    return record
+def _project_files(world: World, aim: Aim) -> set[str]:
+    """The project files of local directories: they say whether these are packages."""
+    references = [reference for target in aim["targets"] for reference in target["references"].values()]
+    references += [
+        source
+        for target in aim["targets"]
+        for sources in target["forked"].values()
+        for source in sources.values()
+        if not isinstance(source, str)
+    ]
+    directories = {reference["url"] for reference in references if reference["kind"] == "directory"}
+    return {os.path.join(path, "pyproject.toml") for path in directories - {world.directory}}
