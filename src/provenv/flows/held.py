@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from provenv.flows.aimed import Aim
 from provenv.flows.conflict import lines_in
 from provenv.flows.describe import ASKED
 from provenv.flows.newer import newest, with_newest
+from provenv.flows.places import Places
+from provenv.flows.solving import answered
 from provenv.flows.trial import Budget, Refusal, Subject
+from provenv.flows.world import World
+from provenv.lockfile.choices import Forks
+from provenv.lockfile.merge import Solved
 from provenv.solve.core import facts_of, shrink
 from provenv.solve.proof import Nogood
 from provenv.universe.view import View
@@ -21,69 +27,84 @@ __all__ = ["held"]
 _SECONDS = 0.3
 
 
-def held(
-    subject: Subject,
-    chosen: Mapping[str, str],
-    texts: Mapping[str, str],
-    tell_place: Callable[[str], str],
-    *,
-    seconds: float = _SECONDS,
-) -> list[str]:
-    """A line for each direct requirement of a solved target that got an older version than there is.
+def held(world: World, aimed: Aim, solved: Sequence[Solved], *, seconds: float = _SECONDS) -> list[str]:
+    """A line for each direct requirement that got an older version than its target could use, and by whom.
 
-    ``chosen`` maps package to version. What an old lock alone keeps is not told: nothing but a wish holds it. Finding
-    out who holds may take ``seconds`` in all; what is not known by then is told without a name.
+    Speaks of the declared targets, otherwise of the first. What an old lock alone keeps is not told: nothing but a
+    wish holds it. Finding out who holds may take ``seconds`` in all; what is not known by then is told without a name.
     """
-    budget = Budget(seconds)
-    told = []
-    for name, lines in _direct(subject).items():
-        view = subject.answers.view(name) if name in chosen else None
-        candidate = view.candidate(chosen[name]) if view is not None else 0
-        if view is None or not 0 < candidate < newest(view):
+    if aimed["policy"]["resolution"] != "highest":
+        return []
+    budget, places, forks = Budget(seconds), Places(world), Forks(aimed["conflicts"])
+    targets = {target["name"]: target for target in aimed["targets"]}
+    told: dict[str, None] = {}
+    for one in solved:
+        target = targets[one.name]
+        if any(one.fork) or not (target["is_declared"] or one is solved[0]):
             continue
-        holder = _holder(subject, view, lines, chosen, texts, tell_place, budget)
-        if holder is not None:
-            told.append(f"{name} {chosen[name]} (newest {view.versions[newest(view) - 1]}){holder}")
-    return told
+        without = forks.excluded(one.fork) if one.fork else frozenset[str]()
+        chosen = {name: found.version for name, found in one.packages.items() if found.version is not None}
+        answers = answered(world, aimed, target, chosen, without=without).answers
+        subject = Subject(target=target, answers=answers, without=without)
+        told |= dict.fromkeys(_Held(subject, chosen, aimed["texts"], places, budget).lines())
+    return list(told)
 
 
-def _direct(subject: Subject) -> dict[str, list[tuple[Row, str]]]:
-    """Packages that the project's own lines name, with these lines."""
-    found: dict[str, list[tuple[Row, str]]] = {}
-    for row, where, section in subject.target["rows"]:
-        if section not in subject.without and row[1] not in subject.target["references"]:
-            found.setdefault(row[1], []).append((row, where))
-    return found
+class _Held:
+    def __init__(
+        self,
+        subject: Subject,
+        chosen: Mapping[str, str],
+        texts: Mapping[str, str],
+        places: Places,
+        budget: Budget,
+    ) -> None:
+        self._subject = subject
+        self._chosen = chosen
+        self._texts = texts
+        self._places = places
+        self._budget = budget
 
+    def lines(self) -> Iterator[str]:
+        for name, lines in self._direct().items():
+            view = self._subject.answers.view(name) if name in self._chosen else None
+            candidate = view.candidate(self._chosen[name]) if view is not None else 0
+            # The usual case is decided here: the newest was chosen.
+            if view is None or not 0 < candidate < newest(view):
+                continue
+            holder = self._holder(view, lines)
+            if holder is not None:
+                yield f"{name} {self._chosen[name]} (newest {view.versions[newest(view) - 1]}){holder}"
 
-def _holder(
-    subject: Subject,
-    view: View,
-    lines: list[tuple[Row, str]],
-    chosen: Mapping[str, str],
-    texts: Mapping[str, str],
-    tell_place: Callable[[str], str],
-    budget: Budget,
-) -> str | None:
-    """Who holds a package, to be told after its name; None when nobody does."""
-    best = newest(view)
-    bounds = [*lines, *subject.answers.constraints.get(view.name, ())]
-    for row, where in bounds:
-        if not subject.answers.mask(view, row[3]) >> best & 1:
-            return f" held by your `{texts.get(where, view.name + row[3])}` ({tell_place(where)})"
-    outcome = with_newest(subject, view, budget) if not budget.is_spent else None
-    if outcome is None:
-        return " held"
-    if not isinstance(outcome, Refusal):
-        return None
-    proof = shrink(outcome.proof)
-    holder = next(_holders(proof, view.name, chosen), None)
-    places = [place for place in lines_in(proof) if place != ASKED]
-    place = f" ({tell_place(places[0])})" if places else ""
-    if holder is None:
-        return f" held by your `{texts.get(places[0], places[0])}`{place}" if places else None
-    line = places and texts.get(places[0], "")
-    return f" held by {holder} {chosen[holder]}" + (f", for your `{line}`{place}" if line else "")
+    def _direct(self) -> dict[str, list[tuple[Row, str]]]:
+        """Packages that the project's own lines name, with these lines."""
+        found: dict[str, list[tuple[Row, str]]] = {}
+        target = self._subject.target
+        for row, where, section in target["rows"]:
+            if section not in self._subject.without and row[1] not in target["references"]:
+                found.setdefault(row[1], []).append((row, where))
+        return found
+
+    def _holder(self, view: View, lines: list[tuple[Row, str]]) -> str | None:
+        """Who holds a package, to be told after its name; None when nobody does."""
+        subject, best = self._subject, newest(view)
+        for row, where in (*lines, *subject.answers.constraints.get(view.name, ())):
+            if not subject.answers.mask(view, row[3]) >> best & 1:
+                return f" held by {self._line(where)}"
+        outcome = with_newest(subject, view, self._budget) if not self._budget.is_spent else None
+        if outcome is None:
+            return " held by others"
+        if not isinstance(outcome, Refusal):
+            return None
+        proof = shrink(outcome.proof)
+        holder = next(_holders(proof, view.name, self._chosen), None)
+        line = next((self._line(place) for place in lines_in(proof) if place != ASKED), None)
+        if holder is None:
+            return f" held by {line}" if line else None
+        return f" held by {holder} {self._chosen[holder]}" + (f", for {line}" if line else "")
+
+    def _line(self, where: str) -> str:
+        return f"your `{self._texts.get(where, where)}` ({self._places.text(where)})"
 
 
 def _holders(proof: Nogood, name: str, chosen: Mapping[str, str]) -> Iterator[str]:

@@ -136,7 +136,7 @@ def _lock_anew(
         is_changed=is_changed,
         is_written=is_changed and not is_dry,
         warnings=tuple(dict.fromkeys(solving.warnings)),
-        notes=tuple(dict.fromkeys([*solving.left_out, *_different(solved)])),
+        notes=tuple(dict.fromkeys([*solving.left_out, *_different(solved), *_held(world, aimed, solved, is_changed)])),
     )
 
 
@@ -212,6 +212,15 @@ def _short(failure: NoSolution) -> str:
     if failure.hint and "cannot be used here" in failure.hint:
         return failure.hint.splitlines()[0].replace("cannot be used here", "cannot be used there")
     return failure.message.splitlines()[-1].rstrip(".")
+
+
+def _held(world: World, aimed: Aim, solved: Sequence[Solved], is_changed: bool) -> list[str]:
+    """Direct requirements that are held below their newest version, when anything changed."""
+    if not is_changed:
+        return []
+    from provenv.flows.held import held
+
+    return held(world, aimed, solved)
 
 
 def _different(solved: Sequence[Solved]) -> list[str]:

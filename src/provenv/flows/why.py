@@ -131,8 +131,7 @@ class _Explained:
         self._candidate = solution.chosen[name]
         self._users = who_needs(subject, solution)
         # The need of the project's own package is no line that anybody wrote.
-        self._lines = [(row, where) for row, where in subject.answers.root if row[1] in (name, *self._users)]
-        self._lines = [(row, where) for row, where in self._lines if where in self._texts]
+        self._lines = [(row, where) for row, where in subject.answers.root if where in self._texts]
 
     def why(self) -> Why:
         return Why(
@@ -147,9 +146,7 @@ class _Explained:
 
     def _ways(self) -> Iterator[Way]:
         for where, way in ways_to(self._name, self._users, self._lines):
-            steps = tuple(
-                (giver[1], self._version(giver[1]), row_text(row)) for giver, row in pairwise(way)
-            )
+            steps = tuple((giver[1], self._version(giver[1]), row_text(row)) for giver, row in pairwise(way))
             yield Way(text=self._text(where, way[0]), where=self._places.text(where), steps=steps)
 
     def _bounds(self) -> Iterator[Bound]:
