@@ -11,7 +11,6 @@ from itertools import chain
 from typing import cast
 
 from provenv.errors import InputError
-from provenv.flows import files
 from provenv.flows.parse_aim import read_project
 from provenv.flows.world import World
 from provenv.index.location import default_url, split_name
@@ -29,7 +28,7 @@ def keychain(world: World) -> Keychain:
     Raises InputError when a place that must never be asked with credentials has some in its URL.
     """
     if world.keychain is None:
-        data = files.read_if_there(world.project_file)
+        data = world.project_data_if_there()
         project = read_project(data, world.project_file) if data is not None else None
         provider = world.network.get("keyring_provider") or (project.keyring_provider if project else None)
         keyring = None

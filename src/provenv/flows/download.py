@@ -112,7 +112,7 @@ class _Download:
 def _locations(world: World) -> Sequence[Place]:
     from provenv.flows.aim import aim
 
-    return aim(world)["locations"] if os.path.exists(world.project_file) else []
+    return aim(world)["locations"] if world.has_project else []
 
 
 def _artifact(item: Wanted) -> Artifact:

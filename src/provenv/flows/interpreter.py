@@ -22,7 +22,7 @@ def project_interpreter(world: World, *, has_project: bool = True) -> Interprete
 
     Raises Unavailable when none fits.
     """
-    data = files.read_if_there(world.project_file) if has_project else None
+    data = world.project_data_if_there() if has_project else None
     pin = files.read_if_there(os.path.join(world.directory, ".python-version"))
     key = digest(
         data,

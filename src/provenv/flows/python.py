@@ -28,7 +28,13 @@ def interpreter_of(world: World, requires_python: str | None, pin: bytes | None)
         where = os.path.join(world.directory, ".python-version")
     if request is None and (here := _of_environment(world, memory)) and fits(here.version, requires_python):
         return here
-    return choose(request, requires_python, search_path=world.search_path, memory=memory, where=where)
+    try:
+        return choose(request, requires_python, search_path=world.search_path, memory=memory, where=where)
+    except Unavailable:
+        if world.script is None or where == "--python":
+            raise
+        # The file beside a script is about its neighbours, and the script says itself what it needs.
+        return choose(None, requires_python, search_path=world.search_path, memory=memory)
 
 
 def _of_environment(world: World, memory: str) -> Interpreter | None:

@@ -57,7 +57,7 @@ def this_interpreter(world: World) -> Interpreter:
 
 
 def _declared(world: World, name: str) -> Target:
-    project = read_project(files.read(world.project_file, "run `provenv init`"), world.project_file)
+    project = read_project(world.project_data(), world.project_file)
     for target in project.targets:
         if target.name == name:
             return target

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
+from provenv.errors import InputError
 from provenv.events import Events
+from provenv.flows.files import read, read_if_there, replace
 
 __all__ = ["World"]
 
@@ -37,8 +39,11 @@ class World:
         "environment_directory",
         "events",
         "find_links",
+        "fresh_until",
+        "given",
         "indexes",
         "is_offline",
+        "is_only_here",
         "keychain",
         "link_mode",
         "member",
@@ -47,6 +52,7 @@ class World:
         "policy",
         "python_request",
         "refresh",
+        "script",
         "search_path",
         "uses_sources",
     )
@@ -72,6 +78,7 @@ class World:
         policy: Mapping[str, Any] | None = None,
         uses_sources: bool = True,
         member: str | None = None,
+        script: str | None = None,
     ) -> None:
         self.directory = directory
         self.cache = cache
@@ -94,6 +101,14 @@ class World:
         """Whether the rules of ``[tool.provenv.sources]`` count."""
         self.member = member
         """The workspace member that the command was given in; ``directory`` is then the workspace's root."""
+        self.script = script
+        """A script with inline metadata, which is then the project; ``directory`` is where it lies."""
+        self.given: tuple[str, bytes] | None = None
+        """A project that lies in no file: what messages call it, and what its file would hold."""
+        self.is_only_here = False
+        """Whether only this machine matters, whatever targets there are."""
+        self.fresh_until = float("inf")
+        """Until when all that was chosen by now may be taken for the newest: then a page of an index expires."""
         self.keychain: Keychain | None = None
         """All that is known of user names and passwords, once somebody has asked; see ``flows.credentials``."""
         self.doors: dict[tuple[object, ...], Catalog] = {}
@@ -107,15 +122,72 @@ class World:
         again.is_offline, again.refresh, again.events = True, False, Events()
         return again
 
+    def with_project(self, name: str, data: bytes) -> World:
+        """The same world with another project, which lies in no file: only for this machine, and without a lock."""
+        other = World.__new__(World)
+        for slot in self.__slots__:
+            setattr(other, slot, getattr(self, slot))
+        other.script, other.member, other.given, other.is_only_here = None, None, (name, data), True
+        other.environment_directory, other.keychain = os.path.join(self.cache, "none"), None
+        return other
+
+    def only_here(self) -> World:
+        """The same world, where only this machine matters."""
+        other = World.__new__(World)
+        for slot in self.__slots__:
+            setattr(other, slot, getattr(self, slot))
+        other.is_only_here = True
+        return other
+
     @property
     def project_file(self) -> str:
-        """The path of ``pyproject.toml``."""
-        return os.path.join(self.directory, "pyproject.toml")
+        """The path of ``pyproject.toml``, or of the script; of a project in no file, what messages call it."""
+        if self.given is not None:
+            return self.given[0]
+        return self.script or os.path.join(self.directory, "pyproject.toml")
 
     @property
     def lock_file(self) -> str:
-        """The path of ``pylock.toml``."""
-        return os.path.join(self.directory, "pylock.toml")
+        """The path of ``pylock.toml``, or of what stands for it beside a script; "" for a project in no file."""
+        if self.given is not None:
+            return ""
+        return os.path.join(self.directory, "pylock.toml") if self.script is None else f"{self.script}.lock"
+
+    @property
+    def has_project(self) -> bool:
+        """Whether there is a project."""
+        return self.given is not None or os.path.isfile(self.project_file)
+
+    def project_data(self) -> bytes:
+        """What the project file holds, a script's block told as one. Raises InputError, also without a project."""
+        data = self.project_data_if_there()
+        if data is None:
+            hint = "run `provenv init` to start a project, or name one with --project"
+            if self.script is not None:
+                hint = "give the path of a script; `provenv init --script FILE` starts one"
+            read(self.project_file, hint)
+            raise InputError(self.project_file, "was there only a moment ago", hint=hint)
+        return data
+
+    def project_data_if_there(self) -> bytes | None:
+        """The same; None without a project."""
+        if self.given is not None:
+            return self.given[1]
+        data = read_if_there(self.project_file)
+        if data is None or self.script is None:
+            return data
+        from provenv.flows.script import project_of
+
+        return project_of(self, data)
+
+    def put_project(self, data: bytes) -> None:
+        """Replace the project file, or the block of a script by one that says the same. Raises InstallError."""
+        if self.script is None:
+            replace(self.project_file, data)
+            return
+        from provenv.flows.script import put_project
+
+        put_project(self.script, data)
 
     def close(self) -> None:
         """Close every door to the network; the world may be used again."""
