@@ -6,6 +6,7 @@ import os
 
 import provenv
 from provenv.errors import NoSolution
+from provenv.flows.forked import chosen_sections
 from provenv.flows.memory import digest, recall, remember
 from provenv.lockfile.choices import Forks
 from provenv.lockfile.merge import Chosen
@@ -139,6 +140,7 @@ def answered(
     commits: Mapping[str, str] | None = None,
 ) -> Answered:
     """Whoever answers the solver about a target, ready to be asked."""
+    target = chosen_sections(target, without)
     prepared: Mapping[str, Prepared] = {}
     direct: dict[str, View] = {}
     supply: Callable[[], Supply] = lambda: _supply(world, aimed, target)  # noqa: E731
