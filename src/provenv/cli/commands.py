@@ -118,11 +118,12 @@ def run(words: Words, world: World, variables: Mapping[str, str]) -> int:
 
 def add(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv add``."""
+    from provenv.cli.additions import addition_of
     from provenv.flows.edit import add as flow
     from provenv.flows.edit import all_or_nothing
 
     with all_or_nothing(world):
-        locked = flow(world, words.packages, _place(words), has_bounds=not words.raw, is_frozen=words.frozen)
+        locked = flow(world, addition_of(words, world, _place(words), variables))
         return _after_edit(words, world, locked)
 
 
@@ -338,16 +339,27 @@ def _stamp(
     directories: Sequence[str] = (),
 ) -> None:
     """Remember that these words now have nothing to do."""
+    from provenv.flows.aim import aim
+
     typed = words_of(words.argv)
     if typed is None or getattr(words, "cache_dir", None) or getattr(words, "directory", None):
         return
+    aimed = aim(world)
+    if aimed["build_files"] is None:
+        return
     contents = [world.project_file, world.lock_file, os.path.join(world.directory, ".python-version")]
-    here = os.getcwd()
-    while here != world.directory and here.startswith(world.directory):
+    here, below = os.getcwd(), ""
+    while here != below:  # a project may appear between here and the root, or one further up that takes this one in
         contents.append(os.path.join(here, "pyproject.toml"))
-        here = os.path.dirname(here)
+        here, below = os.path.dirname(here), here
     try:
-        stamp = Stamp.of(contents, places, world.environment_directory, directories, message)
+        stamp = Stamp.of(
+            contents,
+            [*places, *aimed["watched"], *aimed["build_files"]],
+            world.environment_directory,
+            directories,
+            message,
+        )
     except OSError:
         return  # somebody is changing the environment right now
     stamp.save(stamp_path(typed, variables))

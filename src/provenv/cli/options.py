@@ -247,8 +247,52 @@ def _edit(to: argparse.ArgumentParser) -> None:
 
 
 def _add(to: argparse.ArgumentParser) -> None:
-    to.add_argument("packages", nargs="+", metavar="REQUIREMENT", help="as `numpy`, `numpy>=2` or `torch[extra]==2.9`")
-    to.add_argument("--raw", action="store_true", help="add the words as they are, without a lower bound")
+    to.add_argument(
+        "packages",
+        nargs="*",
+        metavar="REQUIREMENT",
+        help="as `numpy`, `numpy>=2`, `torch[extra]==2.9`, a URL, `git+https://...`, or a path as `./directory`",
+    )
+    group = to.add_argument_group("what to add")
+    group.add_argument(
+        "-r",
+        "--requirements",
+        "--requirement",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="everything that a requirements file asks for; may be repeated",
+    )
+    group.add_argument(
+        "-c",
+        "--constraints",
+        "--constraint",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="bounds for the versions chosen now, which are not written down; may be repeated",
+    )
+    group.add_argument("--extra", metavar="NAME", action="append", default=[], help="with this extra; may be repeated")
+    group.add_argument("-m", "--marker", metavar="MARKER", help="only where this environment marker is true")
+    group.add_argument(
+        "--bounds",
+        choices=("lower", "major", "minor", "exact"),
+        default="lower",
+        help="the bounds a bare name gets from the version that is chosen",
+    )
+    group.add_argument("--raw", action="store_true", help="add the words as they are: no bounds, no `sources`")
+    group = to.add_argument_group("where it comes from")
+    state = group.add_mutually_exclusive_group()
+    state.add_argument("--rev", metavar="REV", help="the commit of a git repository")
+    state.add_argument("--tag", metavar="TAG", help="the tag of a git repository")
+    state.add_argument("--branch", metavar="BRANCH", help="the branch of a git repository")
+    group.add_argument("--editable", action="store_true", help="a directory that is worked on")
+    group.add_argument(
+        "--workspace",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="a directory that becomes a member of the workspace; the default for those below it",
+    )
     _edit(to)
 
 

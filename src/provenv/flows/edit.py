@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
 
-import tomlkit
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from tomlkit.exceptions import ParseError
-from tomlkit.items import Array, Table
 
 from provenv.errors import InputError, UsageError
 from provenv.flows import files
+from provenv.flows.bounds import bounds_of
+from provenv.flows.discover import package_of
+from provenv.flows.document import Document, name_of, text_of
+from provenv.flows.edits import Change, Manner, changes_of
 from provenv.flows.lock import Locked, lock
-from provenv.flows.parse_aim import read_project
+from provenv.flows.project_file import read_project
+from provenv.flows.workspace import members_of
 from provenv.flows.world import World
+from provenv.index.location import split_name
 from provenv.model.project import Project
+from provenv.model.wish import Wish
+from provenv.net.secrets import split_credentials
 
-__all__ = ["Place", "add", "all_or_nothing", "remove"]
+__all__ = ["Addition", "Place", "add", "all_or_nothing", "edited_file", "remove"]
+
+_START = "run `provenv init` to start a project"
 
 
 class Place:
@@ -44,10 +53,28 @@ class Place:
                 return "project", "dependencies"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Addition:
+    """Everything that one ``add`` is asked for."""
+
+    wishes: Sequence[Wish]
+    place: Place
+    manner: Manner
+    here: str
+    """Where relative paths of the wishes begin, absolute."""
+    constraints: Sequence[Wish] = ()
+    """Bounds for this choice; they are not written down."""
+    indexes: Sequence[str] = ()
+    """Indexes to write down, before those that are there: each a URL or ``NAME=URL``."""
+    default_index: str | None = None
+    is_frozen: bool = False
+    """Neither lock nor add bounds."""
+
+
 @contextmanager
 def all_or_nothing(world: World) -> Iterator[None]:
-    """When the block fails or is interrupted, project file and lock are put back as they were."""
-    before = {path: files.read_if_there(path) for path in (world.project_file, world.lock_file)}
+    """When the block fails or is interrupted, project files and lock are put back as they were."""
+    before = {path: files.read_if_there(path) for path in {world.project_file, edited_file(world), world.lock_file}}
     try:
         yield
     except BaseException:
@@ -56,65 +83,160 @@ def all_or_nothing(world: World) -> Iterator[None]:
         raise
 
 
-def add(
-    world: World, words: Sequence[str], place: Place, *, has_bounds: bool = True, is_frozen: bool = False
-) -> Locked | None:
-    """Add requirements, lock, and give a bare name the lower bound of what was chosen (as uv does).
+def edited_file(world: World) -> str:
+    """The project file that an edit changes: that of the workspace member the command was given in, or the root's."""
+    if world.member is None:
+        return world.project_file
+    project = read_project(files.read(world.project_file, _START), world.project_file)
+    if project.workspace is not None:
+        for member in members_of(world.directory, project.workspace, project.name).all:
+            if member.name == world.member:
+                return member.file
+    raise UsageError(f"there is no workspace member named `{world.member}`")
 
-    The project file and the lock change together or not at all: after any failure both are as they were. With
-    ``is_frozen`` nothing is locked and no bound is added.
+
+def add(world: World, addition: Addition) -> Locked | None:
+    """Add requirements, lock, and give a bare name the bounds of what was chosen (as uv does).
+
+    Project file and lock change together or not at all: after any failure both are as they were. User names and
+    passwords of URLs are used, and not written.
     """
-    wanted = [_requirement(word) for word in words]
-    before = files.read(world.project_file, "run `provenv init` to start a project")
-    read_project(before, world.project_file)
-    document = _parsed(before, world.project_file)
-    array = _array(document, place.path(), world.project_file)
-    for requirement in wanted:
-        _put(array, requirement)
-    if is_frozen:
-        files.replace(world.project_file, _bytes(document))
-        return None
+    file = edited_file(world)
+    before = files.read(file, _START)
+    project = read_project(before, file)
+    directory = os.path.dirname(file)
+    changes = changes_of(
+        addition.wishes,
+        addition.manner,
+        here=addition.here,
+        directory=directory,
+        root=world.directory,
+        find_name=lambda wish, rule: package_of(world, wish, rule, directory),
+    )
+    _check_names(project, changes, addition.place)
+    _remember_secrets(world, changes)
     with all_or_nothing(world):
-        files.replace(world.project_file, _bytes(document))
-        locked = lock(world)
-        if has_bounds and _bounded(array, wanted, locked.new):
-            files.replace(world.project_file, _bytes(document))
-            old = locked.old
-            locked = lock(world.settled())
-            locked = Locked(locked.data, old, locked.new, is_changed=True, is_written=True, warnings=locked.warnings)
-    return locked
+        document = Document(before, file)
+        bare = [change.name for change in changes if _is_bare(change)]
+        for change in changes:
+            _write(document, change, addition)
+        _write_indexes(world, document, addition, directory)
+        _save(world, document, file)
+        for change in changes:
+            if change.member is not None:
+                _add_member(world, document, change.member)
+        if addition.is_frozen:
+            return None
+        return _locked(world, document, file, addition, [] if addition.manner.is_raw else bare)
 
 
 def remove(world: World, names: Sequence[str], place: Place, *, is_frozen: bool = False) -> Locked | None:
-    """Take requirements out and lock. Raises InputError when one is not there; then nothing has changed."""
-    before = files.read(world.project_file, "run `provenv init` to start a project")
-    project = read_project(before, world.project_file)
-    document = _parsed(before, world.project_file)
-    array = _array(document, place.path(), world.project_file)
+    """Take requirements out and lock. Raises InputError when one is not there; then nothing has changed.
+
+    What ``sources`` say of a package goes, too, when no list names it any more.
+    """
+    file = edited_file(world)
+    before = files.read(file, _START)
+    project = read_project(before, file)
+    document = Document(before, file)
+    array = document.array(*place.path())
     for name in names:
-        found = [number for number, text in enumerate(array) if _name(str(text)) == canonicalize_name(name)]
+        normal = str(canonicalize_name(name))
+        found = [number for number, text in enumerate(array) if name_of(str(text)) == normal]
         if not found:
             raise InputError(
-                f"{world.project_file}: {'.'.join(place.path())}",
-                f"`{name}` is not there",
-                hint=_elsewhere(project, canonicalize_name(name)),
+                f"{file}: {'.'.join(place.path())}", f"`{name}` is not there", hint=_elsewhere(project, normal)
             )
         for number in reversed(found):
             del array[number]
+        if not document.needs(normal):
+            document.drop_source(normal)
     with all_or_nothing(world):
-        files.replace(world.project_file, _bytes(document))
+        _save(world, document, file)
         return None if is_frozen else lock(world)
 
 
-def _elsewhere(project: Project, name: str) -> str:
-    """Where a package is that was not found where it was looked for."""
-    places = {"without --dev, --group and --optional": project.dependencies}
-    places |= {f"with --optional {extra}": lines for extra, lines in project.extras.items()}
-    places |= {"with --dev" if group == "dev" else f"with --group {group}": it for group, it in project.groups.items()}
-    found = [words for words, lines in places.items() if any(_name(line.text) == name for line in lines)]
-    if found:
-        return f"it is somewhere else: `provenv remove {name}` {' or '.join(found)} takes it out"
-    return "only what the project itself names can be removed; `provenv tree` shows who needs a package"
+# -- the project file -------------------------------------------------------------------------------------
+
+
+def _check_names(project: Project, changes: Sequence[Change], place: Place) -> None:
+    for change in changes:
+        if change.name == project.name and place.kind == "":
+            raise UsageError(
+                f"the project itself is named `{change.name}`, and cannot need itself",
+                hint="rename the project if its name hides another package; extras and groups may name it",
+            )
+
+
+def _is_bare(change: Change) -> bool:
+    """Whether it names no version and no place."""
+    requirement = change.requirement
+    return not requirement.specifier and requirement.url is None and change.rule is None
+
+
+def _write(document: Document, change: Change, addition: Addition) -> None:
+    document.put(document.array(*addition.place.path()), change.requirement)
+    if change.rule is not None:
+        document.put_source(change.name, change.rule)
+    elif change.requirement.url is not None:
+        document.drop_source(change.name)
+
+
+def _write_indexes(world: World, document: Document, addition: Addition, directory: str) -> None:
+    """Write down where the flags say to look; the first of them comes first."""
+    for text in reversed(addition.indexes):
+        name, url = split_name(text)
+        document.put_index(name, _index_url(url, directory), is_default=False)
+    if addition.default_index is not None:
+        name, url = split_name(addition.default_index)
+        document.put_index(name, _index_url(url, directory), is_default=True)
+    urls = [split_name(text)[1] for text in (*addition.indexes, addition.default_index or "")]
+    secret = [url for url in urls if split_credentials(url)[1] is not None]
+    if secret:
+        world.credential_urls = (*world.credential_urls, *secret)
+        world.events.warned(
+            "user name and password of an index are not written: give them in PROVENV_INDEX_<NAME>_USERNAME and "
+            "_PASSWORD, in netrc or in a keyring"
+        )
+
+
+def _index_url(url: str, directory: str) -> str:
+    clean, _ = split_credentials(url)
+    if "://" in clean or not os.path.isabs(clean):
+        return clean
+    relative = os.path.relpath(clean, directory)
+    return clean if relative.startswith("..") else relative.replace(os.sep, "/")
+
+
+def _add_member(world: World, document: Document, directory: str) -> None:
+    """Make a directory a member of the workspace, unless it is one; the root's file may be the one being edited."""
+    root = document
+    if document.where != world.project_file:
+        root = Document(files.read(world.project_file, _START), world.project_file)
+    project = read_project(root.data(), world.project_file)
+    if project.workspace is not None:
+        known = members_of(world.directory, project.workspace, project.name).all
+        if any(os.path.realpath(member.directory) == os.path.realpath(directory) for member in known):
+            return
+    relative = os.path.relpath(directory, world.directory)
+    pattern = directory if relative.startswith("..") else relative
+    root.add_member(pattern.replace(os.sep, "/"))
+    _save(world, root, world.project_file)
+    world.events.noted(f"`{pattern}` is now a member of the workspace")
+
+
+def _save(world: World, document: Document, file: str) -> None:
+    files.replace(file, document.data())
+    world.keychain = None  # the file may name other places now
+
+
+def _remember_secrets(world: World, changes: Sequence[Change]) -> None:
+    """User names and passwords of direct references serve this command only."""
+    urls = [change.secret_url for change in changes if change.secret_url is not None]
+    if urls:
+        world.credential_urls = (*world.credential_urls, *urls)
+        world.keychain = None
+        world.events.warned("user name and password of a URL are not written: give them in netrc or in a keyring")
 
 
 def _put_back(path: str, data: bytes | None) -> None:
@@ -126,84 +248,63 @@ def _put_back(path: str, data: bytes | None) -> None:
         files.replace(path, data)
 
 
-def _requirement(word: str) -> Requirement:
-    try:
-        return Requirement(word)
-    except InvalidRequirement as error:
-        raise UsageError(
-            f"`{word}` is not a requirement: {str(error).splitlines()[0]}",
-            hint="write it as `name`, `name>=1.2` or `name[extra]==1.2`, quoted for your shell",
-        ) from error
+def _elsewhere(project: Project, name: str) -> str:
+    """Where a package is that was not found where it was looked for."""
+    places = {"without --dev, --group and --optional": project.dependencies}
+    places |= {f"with --optional {extra}": lines for extra, lines in project.extras.items()}
+    places |= {"with --dev" if group == "dev" else f"with --group {group}": it for group, it in project.groups.items()}
+    found = [words for words, lines in places.items() if any(name_of(line.text) == name for line in lines)]
+    if found:
+        return f"it is somewhere else: `provenv remove {name}` {' or '.join(found)} takes it out"
+    return "only what the project itself names can be removed; `provenv tree` shows who needs a package"
 
 
-def _parsed(data: bytes, where: str) -> tomlkit.TOMLDocument:
-    try:
-        return tomlkit.parse(data.decode())
-    except (ParseError, UnicodeDecodeError) as error:
-        raise InputError(where, f"not valid TOML: {error}") from error
+# -- locking ----------------------------------------------------------------------------------------------
 
 
-def _bytes(document: tomlkit.TOMLDocument) -> bytes:
-    return tomlkit.dumps(document).encode()
+def _locked(world: World, document: Document, file: str, addition: Addition, bare: Sequence[str]) -> Locked:
+    """Lock, give bare names their bounds, and lock again: the second time keeps what was chosen the first time."""
+    if addition.constraints:
+        _constrain(world, document.data(), file, addition.constraints)
+    locked = lock(world)
+    is_bounded = _bounded(document, addition, bare, locked.new)
+    if not is_bounded and not addition.constraints:
+        return locked
+    _save(world, document, file)
+    old = locked.old
+    locked = lock(world.settled())
+    return Locked(
+        locked.data, old, locked.new, is_changed=True, is_written=True, warnings=locked.warnings, notes=locked.notes
+    )
 
 
-def _array(document: tomlkit.TOMLDocument, path: tuple[str, ...], where: str) -> Array:
-    table: Any = document
-    for key in path[:-1]:
-        if key not in table:
-            table[key] = tomlkit.table()
-        table = table[key]
-        if not isinstance(table, Table | dict):
-            raise InputError(f"{where}: {key}", "a table is expected here")
-    if path[-1] not in table:
-        table[path[-1]] = tomlkit.array()
-    array = table[path[-1]]
-    if not isinstance(array, Array):
-        raise InputError(f"{where}: {'.'.join(path)}", "a list is expected here")
-    return array
+def _constrain(world: World, data: bytes, file: str, constraints: Sequence[Wish]) -> None:
+    """Put bounds into the file for the first of two locks; the second one keeps what was chosen, without them."""
+    document = Document(data, file)
+    array = document.array("tool", document.home("constraint-dependencies"), "constraint-dependencies")
+    for wish in constraints:
+        if wish.requirement is None:
+            raise InputError(wish.where, f"`{wish.text}` is no constraint", hint="write it as `name<2`")
+        array.append(text_of(wish.requirement))
+    _save(world, document, file)
 
 
-def _name(text: str) -> str:
-    try:
-        return canonicalize_name(Requirement(text).name)
-    except InvalidRequirement:
-        return ""
-
-
-def _put(array: Array, requirement: Requirement) -> None:
-    """Replace the line of the same package and marker, or add one in its sorted place."""
-    name = canonicalize_name(requirement.name)
+def _bounded(
+    document: Document, addition: Addition, bare: Sequence[str], chosen: Mapping[str, tuple[str, ...]]
+) -> bool:
+    """Give each bare requirement the bounds of the lowest version chosen; whether anything was changed."""
+    array = document.array(*addition.place.path())
+    is_changed = False
     for number, text in enumerate(array):
-        there = _name(str(text))
-        if there == name and str(Requirement(str(text)).marker or "") == str(requirement.marker or ""):
-            old = Requirement(str(text))
-            if not requirement.specifier and requirement.url is None:
-                requirement.specifier = old.specifier
-            requirement.extras |= old.extras
-            array[number] = str(requirement)
-            return
-    names = [_name(str(text)) for text in array]
-    is_sorted = names == sorted(names)
-    at = sum(there < name for there in names) if is_sorted else len(names)
-    is_multiline = "\n" in array.as_string() or len(names) >= 1
-    array.insert(at, str(requirement))
-    if is_multiline and "\n" not in array.as_string():
-        array.multiline(True)
-
-
-def _bounded(array: Array, wanted: Sequence[Requirement], chosen: Mapping[str, tuple[str, ...]]) -> bool:
-    """Give each bare requirement ``>=`` the lowest version chosen; whether anything was changed."""
-    changed = False
-    bare = {canonicalize_name(item.name) for item in wanted if not item.specifier and item.url is None}
-    for number, text in enumerate(array):
-        name = _name(str(text))
-        versions = chosen.get(name)
-        requirement = Requirement(str(text)) if name else None
-        if requirement is None or name not in bare or requirement.specifier or not versions:
+        name = name_of(str(text))
+        versions = [version for version in chosen.get(name, ()) if version]
+        if name not in bare or not versions:
             continue
-        lowest = min(Version(version) for version in versions)
-        extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-        marker = f" ; {requirement.marker}" if requirement.marker else ""
-        array[number] = f"{requirement.name}{extras}>={lowest.public}{marker}"
-        changed = True
-    return changed
+        requirement = Requirement(str(text))
+        if requirement.specifier or requirement.url is not None:
+            continue
+        lowest = min(versions, key=Version)
+        requirement.specifier = SpecifierSet(bounds_of(lowest, addition.manner.bounds))
+        array[number] = text_of(requirement)
+        is_changed = True
+    return is_changed
