@@ -123,13 +123,18 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
     indexes = [*map(_place, getattr(words, "index", None) or ()), *variables.get("PROVENV_INDEX", "").split()]
     places = [*map(_place, getattr(words, "find_links", None) or ()), *variables.get("PROVENV_FIND_LINKS", "").split()]
     directory = os.path.abspath(project) if project is not None else _here()
+    root = member = None
     if words.command == "init":
         directory = os.path.abspath(getattr(words, "path", None) or directory)
     else:
         directory = _project_directory(directory)
+        if _may_be_member(directory):
+            from provenv.flows.workspace import find_root
+
+            root, member = find_root(directory) or (directory, None)
     chosen = variables.get("PROVENV_PROJECT_ENVIRONMENT")
     return World(
-        directory=directory,
+        directory=root or directory,
         cache=os.path.abspath(cache) if cache else cache_directory(variables),
         events=live,
         now=time.time(),
@@ -140,9 +145,11 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
         find_links=tuple(places),
         is_offline=getattr(words, "offline", False) or variables.get("PROVENV_OFFLINE", "") in ("1", "true"),
         refresh=getattr(words, "refresh", False),
-        environment_directory=os.path.join(directory, chosen) if chosen else None,
+        environment_directory=os.path.join(root or directory, chosen) if chosen else None,
         link_mode=getattr(words, "link_mode", "auto"),
         network=_network(words, variables),
+        member=member,
+        member_directory=directory if member is not None else None,
         policy=policy_of(words, variables),
         uses_sources=uses_sources(words, variables),
         credential_urls=tuple(word.partition("@")[2].strip() for word in getattr(words, "with_", ()) if "://" in word),
@@ -173,6 +180,22 @@ def _project_directory(start: str) -> str:
             return start
         here = above
     return here
+
+
+def _may_be_member(directory: str) -> bool:
+    """Whether a project file further up speaks of a workspace."""
+    here = os.path.dirname(directory)
+    while True:
+        try:
+            with open(os.path.join(here, "pyproject.toml"), "rb") as file:
+                if b"workspace" in file.read():
+                    return True
+        except OSError:
+            pass
+        above = os.path.dirname(here)
+        if above == here:
+            return False
+        here = above
 
 
 def _network(words: Words, variables: Mapping[str, str]) -> dict[str, str]:

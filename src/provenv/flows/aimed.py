@@ -107,6 +107,9 @@ if TYPE_CHECKING:
         watched: list[str]
         """Further files and directories that decided something (workspace members' project files, the directories they
         are in); a change makes the aim anew."""
+        build_files: list[str] | None
+        """Files that decide whether the project and the members must be built again; None when these are not all that
+        decides (other local directories, ``cache-keys``)."""
         link_mode: str | None
         """How files are placed, as the project file says; a flag wins."""
         interpreter: str | None

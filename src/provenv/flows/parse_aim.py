@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 
 import provenv
 from provenv.errors import InputError, UsageError
-from provenv.flows.aimed import Aim, Policy
+from provenv.flows.aimed import Aim, Policy, Reference
 from provenv.flows.aimed_target import Aiming, texts_of
 from provenv.flows.authors import Author
 from provenv.flows.locations import locations_of
@@ -38,13 +38,24 @@ def parse_aim(world: World, data: bytes, pin: bytes | None) -> Aim:
     if project.workspace is not None:
         members = members_of(world.directory, project.workspace, project.name)
     requires_python = _combined([project, *(member.project for member in members.all)])
-    interpreter = None if project.targets else interpreter_of(world, requires_python, pin)
-    targets = targets_of(project, interpreter, world.project_file)
+    interpreter, targets = _machines(world, project, requires_python, pin)
     aim = _aim(world, project, members.all, targets)
     aim["requires_python"] = requires_python
     aim["interpreter"] = interpreter.executable if interpreter is not None else None
     aim["watched"] = sorted({*members.watched, *_project_files(world, aim)})
+    aim["build_files"] = _build_files(world, aim, [project, *(member.project for member in members.all)])
     return aim
+
+
+def _machines(
+    world: World, project: Project, requires_python: str | None, pin: bytes | None
+) -> tuple[Interpreter | None, tuple[tuple[Target, bool], ...]]:
+    """The interpreter that stands for this machine, if one does, and each target with whether it must be solved."""
+    if world.is_only_here:
+        here = interpreter_of(world, requires_python, pin)
+        return here, ((Target.from_interpreter(here), True),)
+    interpreter = None if project.targets else interpreter_of(world, requires_python, pin)
+    return interpreter, targets_of(project, interpreter, world.project_file)
 
 
 def words_aim(world: World, words: Sequence[str], interpreter: Interpreter) -> Aim:
@@ -111,6 +122,7 @@ def _aim(world: World, project: Project, members: Sequence[Member], targets: Seq
         "inputs": inputs_of(root, authors, [target for target, _ in targets], aimed, policy, usual_policy()),
         "texts": dict(texts_of([root, *authors])),
         "watched": [],
+        "build_files": [],
         "link_mode": project.link_mode,
         "interpreter": None,
     }
@@ -214,13 +226,22 @@ def _clean(text: str) -> str:
 
 def _project_files(world: World, aim: Aim) -> set[str]:
     """The project files of local directories: they say whether these are packages."""
-    references = [reference for target in aim["targets"] for reference in target["references"].values()]
-    references += [
-        source
-        for target in aim["targets"]
-        for sources in target["forked"].values()
-        for source in sources.values()
-        if not isinstance(source, str)
-    ]
-    directories = {reference["url"] for reference in references if reference["kind"] == "directory"}
-    return {os.path.join(path, "pyproject.toml") for path in directories - {world.directory}}
+    return {os.path.join(path, "pyproject.toml") for path in _local_directories(aim) - {world.directory}}
+
+
+def _build_files(world: World, aim: Aim, projects: Sequence[Project]) -> list[str] | None:
+    directories = {world.directory, *aim["members"].values()}
+    if any(project.has_cache_keys for project in projects) or not _local_directories(aim) <= directories:
+        return None
+    names = ("pyproject.toml", "setup.py", "setup.cfg")
+    return [os.path.join(directory, name) for directory in sorted(directories) for name in names]
+
+
+def _local_directories(aim: Aim) -> set[str]:
+    found = set()
+    for target in aim["targets"]:
+        sources: list[Reference | str] = [*target["references"].values()]
+        for forked in target["forked"].values():
+            sources += forked.values()
+        found |= {one["url"] for one in sources if isinstance(one, dict) and one["kind"] == "directory"}
+    return found

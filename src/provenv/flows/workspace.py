@@ -5,16 +5,18 @@ from __future__ import annotations
 import glob
 import os
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from packaging.utils import canonicalize_name
 
 from provenv.errors import InputError
 from provenv.flows import files
 from provenv.flows.project_file import read_project
 from provenv.model.project import Project, Workspace
 
-__all__ = ["Member", "Members", "find_root", "members_of", "watched_places"]
+__all__ = ["Member", "Members", "find_root", "members_of"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,8 +70,9 @@ def members_of(root: str, workspace: Workspace, root_name: str | None) -> Member
     return Members(all=tuple(found[name] for name in sorted(found)), watched=tuple(sorted(watched)))
 
 
-def find_root(directory: str) -> str | None:
-    """The directory of the workspace that a project belongs to; None when it is in none, or is a root itself.
+def find_root(directory: str) -> tuple[str, str | None] | None:
+    """The directory of the workspace that a project belongs to, and the project's name; None when it is in none, or is
+    a root itself.
 
     Raises nothing: a project file that cannot be read is told by whoever reads it.
     """
@@ -79,7 +82,7 @@ def find_root(directory: str) -> str | None:
     while above != directory:
         workspace = _table(above)
         if workspace is not None and _holds(above, workspace, directory):
-            return above
+            return above, _name(directory)
         parent = os.path.dirname(above)
         if parent == above:
             return None
@@ -87,28 +90,25 @@ def find_root(directory: str) -> str | None:
     return None
 
 
-def watched_places(directory: str) -> Iterator[str]:
-    """Project files that decide which workspace a directory belongs to: its own and those above it."""
-    here = directory
-    while True:
-        yield os.path.join(here, "pyproject.toml")
-        above = os.path.dirname(here)
-        if above == here:
-            return
-        here = above
+def _name(directory: str) -> str | None:
+    project = _document(directory).get("project")
+    name = project.get("name") if isinstance(project, dict) else None
+    return str(canonicalize_name(name)) if isinstance(name, str) else None
+
+
+def _document(directory: str, word: bytes = b"") -> Mapping[str, Any]:
+    """What a directory's project file says, if it has that word; one that cannot be read says nothing here."""
+    try:
+        with open(os.path.join(directory, "pyproject.toml"), "rb") as file:
+            data = file.read()
+        return tomllib.loads(data.decode()) if word in data else {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return {}
 
 
 def _table(directory: str) -> Workspace | None:
     """The workspace that a directory's project file declares."""
-    try:
-        with open(os.path.join(directory, "pyproject.toml"), "rb") as file:
-            data = file.read()
-        if b"workspace" not in data:
-            return None
-        document = tomllib.loads(data.decode())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        return None
-    tool = document.get("tool")
+    tool = _document(directory, b"workspace").get("tool")
     for name in ("provenv", "uv"):
         table = tool.get(name) if isinstance(tool, dict) else None
         workspace = table.get("workspace") if isinstance(table, dict) else None

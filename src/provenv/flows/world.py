@@ -47,6 +47,7 @@ class World:
         "keychain",
         "link_mode",
         "member",
+        "member_directory",
         "network",
         "now",
         "policy",
@@ -78,6 +79,7 @@ class World:
         policy: Mapping[str, Any] | None = None,
         uses_sources: bool = True,
         member: str | None = None,
+        member_directory: str | None = None,
         script: str | None = None,
     ) -> None:
         self.directory = directory
@@ -101,6 +103,8 @@ class World:
         """Whether the rules of ``[tool.provenv.sources]`` count."""
         self.member = member
         """The workspace member that the command was given in; ``directory`` is then the workspace's root."""
+        self.member_directory = member_directory
+        """Where that member is."""
         self.script = script
         """A script with inline metadata, which is then the project; ``directory`` is where it lies."""
         self.given: tuple[str, bytes] | None = None

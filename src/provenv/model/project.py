@@ -21,6 +21,7 @@ __all__ = ["IndexSource", "Line", "Part", "Project", "Workspace"]
 
 _TOOL_KEYS = (
     *policy.KEYS,
+    "cache-keys",
     "conflicts",
     "constraint-dependencies",
     "default-groups",
@@ -111,6 +112,8 @@ class Project:
     workspace: Workspace | None = None
     policy: Mapping[str, Any] = field(default_factory=dict)
     """How to choose: what the file says, under the keys of ``flows.aimed.Policy``."""
+    has_cache_keys: bool = False
+    """More than its project file decides whether it must be built again (``cache-keys``)."""
     link_mode: str | None = None
     keyring_provider: str | None = None
     required_version: str | None = None
@@ -173,6 +176,7 @@ class _Reader:
             conflicts=tuple(self._conflicts()),
             workspace=self._workspace(),
             policy=read_policy(settings, mistakes),
+            has_cache_keys=settings["cache-keys"].value is not None,
             link_mode=mistakes.one_of(settings["link-mode"].value, _LINK_MODES, settings["link-mode"].where),
             keyring_provider=mistakes.one_of(
                 settings["keyring-provider"].value, _KEYRING_PROVIDERS, settings["keyring-provider"].where
