@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion
@@ -34,13 +34,15 @@ def no_solution(
     failure: Unsolvable,
     *,
     without: Collection[str] = (),
-    others: Callable[[], Sequence[Subject]] = tuple,
+    everyone: Callable[[Subject], Sequence[Subject]] = lambda subject: [subject],
+    kept: Mapping[str, str],
     is_optional: bool = False,
 ) -> NoSolution:
     """The error for a failed resolution of one target.
 
-    ``others`` are the targets and choices that a fix must leave solvable. Of an optional target the story is told as
-    it is, without a search for less or for a way out.
+    ``everyone`` tells what a fix must leave solvable: all targets and choices in the order of locking, with the failed
+    one among them. ``kept`` are versions of an old lock. Of an optional target the story is told as it is, without a
+    search for less or for a way out.
     """
     subject = Subject(target=target, answers=answers, without=without)
     refusal = Refusal(proof=failure.proof, answers=answers)
@@ -49,7 +51,9 @@ def no_solution(
         conflict = Conflict(places=(), refusal=refusal, is_minimal=True)
     else:
         conflict = narrowed(subject, refusal, Budget(_SECONDS_FOR_CONFLICT))
-        fixes = find_fixes(subject, others, conflict, aimed["texts"], Budget(_SECONDS_FOR_FIXES))
+        fixes = find_fixes(
+            subject, lambda: everyone(subject), kept, conflict, aimed["texts"], Budget(_SECONDS_FOR_FIXES)
+        )
         answers.save()
     places = Places(world)
     words = ProjectWords(conflict.refusal.answers, aimed["texts"], places.text)

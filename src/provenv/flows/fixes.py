@@ -13,7 +13,6 @@ from provenv.explain.relax import relaxed, rewritten
 from provenv.flows.conflict import Conflict, lines_in
 from provenv.flows.trial import Budget, Refusal, Subject, Variation, attempt
 from provenv.solve.solver import Solution
-from provenv.universe.answers import Answers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,14 +64,16 @@ class _Search:
     def __init__(
         self,
         subject: Subject,
-        others: Callable[[], Sequence[Subject]],
+        everyone: Callable[[], Sequence[Subject]],
+        kept: Mapping[str, str],
         texts: Mapping[str, str],
         budget: Budget,
         told: Sequence[str],
     ) -> None:
         self._subject = subject
-        self._others = others
-        self._all: list[Subject] = []
+        self._make_everyone = everyone
+        self._everyone: Sequence[Subject] = ()
+        self._kept = kept
         self._texts = texts
         self._budget = budget
         self._lines = _lines_of(subject)
@@ -109,27 +110,25 @@ class _Search:
         if len(way) == 1:
             for step in self._milder(way[0]):
                 self._check((step,))
-        freed = {place: (row[0], row[1], row[2], "") for place, row in rows.items()}
-        outcome = attempt(self._subject, Variation(rows=freed), self._budget)
+        outcome = self._solve({place: (row[0], row[1], row[2], "") for place, row in rows.items()})
         if isinstance(outcome, Refusal):
             return lines_in(outcome.proof)
-        if outcome is None:
-            return []
-        steps = tuple(self._step_to(place, row, outcome) for place, row in rows.items())
+        steps = [self._step_to(place, row, outcome) for place, row in rows.items()]
         wanted = tuple(step for step in steps if step is not None)
-        refusal = self._check(wanted) if wanted else None
+        refusal = self._check(wanted) if outcome and wanted else None
         return lines_in(refusal.proof) if refusal is not None else []
 
-    def _step_to(self, place: str, row: Row, solution: Solution) -> _Step | None:
+    def _step_to(self, place: str, row: Row, solved: Sequence[Mapping[str, str]]) -> _Step | None:
         """The line with its bounds just wide enough for what was chosen; None when they are already."""
         extra, name, extras, specifier = row
-        version = _version(self._subject.answers, name, solution)
-        if version is None:
-            return None
-        changed = relaxed(specifier, version)
+        changed = specifier
+        for versions in solved:
+            if name in versions:
+                changed = relaxed(changed, versions[name])
         if changed == specifier:
             return None
-        return _Step(where=place, row=(extra, name, extras, changed), weight=_OLDER if ">=" in changed else _WIDER)
+        weight = _OLDER if _lower(changed, specifier) else _WIDER
+        return _Step(where=place, row=(extra, name, extras, changed), weight=weight)
 
     def _milder(self, place: str) -> Iterator[_Step]:
         """Changes of one line that are no wider bounds."""
@@ -155,35 +154,47 @@ class _Search:
 
     def _check(self, steps: tuple[_Step, ...]) -> Refusal | None:
         """Solve every target with the changes; keep them as a fix when all have a solution."""
-        variation = Variation(rows={step.where: step.row for step in steps})
-        versions: dict[str, str] = {}
-        names = self._names(steps)
-        for subject in self._every():
-            outcome = attempt(subject, variation, self._budget)
-            if isinstance(outcome, Refusal):
-                return outcome
-            if outcome is None:
-                return None
-            for name in names:
-                if (version := _version(subject.answers, name, outcome)) is not None:
-                    versions.setdefault(name, version)
-        changes = tuple(self._change(step) for step in steps)
-        shown = dict(list(versions.items())[:_VERSIONS_TOLD])
-        weight = len(steps), max(step.weight for step in steps), sum(step.weight for step in steps), len(self.found)
-        self.found.setdefault(changes, Fix(changes=changes, versions=shown, weight=weight))
+        outcome = self._solve({step.where: step.row for step in steps})
+        if isinstance(outcome, Refusal):
+            return outcome
+        if outcome:
+            versions: dict[str, str] = {}
+            for name in self._names(steps):
+                for found in outcome:
+                    if name in found:
+                        versions.setdefault(name, found[name])
+            changes = tuple(self._change(step) for step in steps)
+            shown = dict(list(versions.items())[:_VERSIONS_TOLD])
+            weight = len(steps), max(step.weight for step in steps), sum(step.weight for step in steps), len(self.found)
+            self.found.setdefault(changes, Fix(changes=changes, versions=shown, weight=weight))
         return None
+
+    def _solve(self, rows: Mapping[str, Row | None]) -> Refusal | list[dict[str, str]]:
+        """Package -> version for every target, as a lock would choose them; empty when there was no time to know."""
+        first = attempt(self._subject, Variation(rows=rows, pins=self._kept), self._budget)
+        if isinstance(first, Refusal) or first is None:
+            return first or []
+        if not self._everyone:
+            self._everyone = self._make_everyone() or [self._subject]
+            for subject in self._everyone:
+                self._lines = {**_lines_of(subject), **self._lines}
+        if len(self._everyone) == 1:
+            return [_versions(self._subject, first)]
+        solved: list[dict[str, str]] = []
+        earlier: dict[str, str] = {}
+        for subject in self._everyone:
+            variation = Variation(rows=rows, pins={**earlier, **self._kept})
+            outcome = attempt(subject, variation, self._budget)
+            if isinstance(outcome, Refusal) or outcome is None:
+                return outcome or []
+            solved.append(_versions(subject, outcome))
+            earlier = {**solved[-1], **earlier}
+        return solved
 
     def _names(self, steps: tuple[_Step, ...]) -> list[str]:
         """Packages whose versions tell what a change brings: those that change, then the project's other ones."""
         changed = [self._row(step.where)[1] for step in steps]
         return list(dict.fromkeys((*changed, *self._told)))
-
-    def _every(self) -> Iterator[Subject]:
-        """The failed target first; the others are made ready when it is solved for the first time."""
-        yield self._subject
-        if not self._all:
-            self._all = [self._subject, *self._others()]
-        yield from self._all[1:]
 
     def _change(self, step: _Step) -> Change:
         row = self._row(step.where)
@@ -197,17 +208,19 @@ class _Search:
 
 def find_fixes(
     subject: Subject,
-    others: Callable[[], Sequence[Subject]],
+    everyone: Callable[[], Sequence[Subject]],
+    kept: Mapping[str, str],
     conflict: Conflict,
     texts: Mapping[str, str],
     budget: Budget,
 ) -> list[Fix]:
     """Up to three ways out of the conflict of a subject, ranked by how little they change.
 
-    Each was solved for the subject and for all ``others``; ``texts`` has the lines as written, by place. Fewer, or
-    none, when nothing was found or the time was over.
+    Each was solved for ``everyone``: all that a lock must solve, in its order, with the subject among them. ``kept``
+    are versions that the lock has and that stay where they can; ``texts`` has the lines as written, by place. Fewer,
+    or none, when nothing was found or the time was over.
     """
-    return _Search(subject, others, texts, budget, conflict.places).run(conflict)
+    return _Search(subject, everyone, kept, texts, budget, conflict.places).run(conflict)
 
 
 def _lines_of(subject: Subject) -> dict[str, Row]:
@@ -215,10 +228,18 @@ def _lines_of(subject: Subject) -> dict[str, Row]:
     return {**rows, **{where: row for row, where in subject.target["constraints"]}}
 
 
-def _version(answers: Answers, name: str, solution: Solution) -> str | None:
-    view = answers.views.get(name)
-    candidate = solution.chosen.get(name)
-    return view.versions[candidate - 1] if view is not None and candidate else None
+def _versions(subject: Subject, solution: Solution) -> dict[str, str]:
+    found = {}
+    for name, candidate in solution.chosen.items():
+        view = subject.answers.view(name)
+        assert view is not None, "what was chosen has a view"
+        found[name] = view.versions[candidate - 1]
+    return found
+
+
+def _lower(changed: str, specifier: str) -> bool:
+    """Whether a lower bound was moved, rather than an upper one."""
+    return any(">=" in clause and clause not in specifier.split(",") for clause in changed.split(","))
 
 
 def _admitted(specifier: str, versions: Sequence[str]) -> list[int]:

@@ -174,19 +174,21 @@ class _Solving:
         return solved
 
     def _solved(self, target: AimedTarget, fork: tuple[str, ...], forks: Forks, *, is_optional: bool) -> Solved:
-        pins, commits = dict(self._earlier), {}
+        kept: dict[str, str] = {}
+        commits: dict[str, str] = {}
         if self._known is not None:
             names = [one["name"] for one in self._aimed["targets"]]
             old = pins_of(self._known, target["environment"], target["name"], other_targets=names)
-            pins |= {name: version for name, version in old.items() if name not in self._upgraded}
+            kept = {name: version for name, version in old.items() if name not in self._upgraded}
             commits = {name: one for name, one in self._known.commits.items() if name not in self._upgraded}
         packages, warnings = solve_target(
             self._world,
             self._aimed,
             target,
-            pins,
+            {**self._earlier, **kept},
             without=forks.excluded(fork),
             commits=commits,
+            kept=kept,
             is_optional=is_optional,
         )
         self.warnings += warnings
@@ -215,8 +217,8 @@ def _short(failure: NoSolution) -> str:
 
 
 def _held(world: World, aimed: Aim, solved: Sequence[Solved], is_changed: bool) -> list[str]:
-    """Direct requirements that are held below their newest version, when anything changed."""
-    if not is_changed:
+    """Direct requirements that are held below their newest version, when a lock changed."""
+    if not is_changed or world.is_only_here:
         return []
     from provenv.flows.held import held
 

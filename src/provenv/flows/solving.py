@@ -65,28 +65,31 @@ def solve_target(
     *,
     without: Collection[str] = (),
     commits: Mapping[str, str] | None = None,
+    kept: Mapping[str, str] | None = None,
     is_optional: bool = False,
 ) -> tuple[dict[str, Chosen], list[str]]:
     """What a target gets: package -> choice; and warnings. Raises NoSolution, told in sentences.
 
-    ``pins`` are versions to prefer, ``commits`` the commits that branches were locked to before. Of an optional target
-    a failure is told in short.
+    ``pins`` are versions to prefer, ``commits`` the commits that branches were locked to before, ``kept`` those of the
+    pins that an old lock has (None: all). Of an optional target a failure is told in short.
     """
     told = answered(world, aimed, target, pins, without=without, commits=commits)
     answers = told.answers
     key = _key(aimed, target, pins, told)
     known = None if world.refresh else recall(world.cache, "solutions", key)
     if known is not None and (known[0] > world.now or world.is_offline):
-        _, packages, warnings = known
+        expires, packages, warnings = known
+        world.fresh_until = min(world.fresh_until, expires)
         return {name: _as_chosen(*fields) for name, *fields in packages}, warnings
     try:
         solution = settle(answers, lambda name: world.events.advanced("resolve", 0, name))
     except Unsolvable as failure:
         answers.save()
-        raise _no_solution(world, told, failure, pins, is_optional) from None
+        raise _no_solution(world, told, failure, pins if kept is None else kept, is_optional) from None
     packages = _packages(world, told, solution)
     answers.save()
     expires = _expires(world, told)
+    world.fresh_until = min(world.fresh_until, expires)
     if expires > world.now:
         plain = [(name, *_plain(chosen)) for name, chosen in packages.items()]
         remember(world.cache, "solutions", key, (expires, plain, answers.warnings))
@@ -167,7 +170,7 @@ def answered(
 
 
 def _no_solution(
-    world: World, told: Answered, failure: Unsolvable, pins: Mapping[str, str], is_optional: bool
+    world: World, told: Answered, failure: Unsolvable, kept: Mapping[str, str], is_optional: bool
 ) -> NoSolution:
     """The failure in sentences, with ways out that hold for every declared target and every choice."""
     from provenv.flows.failure import no_solution
@@ -175,14 +178,15 @@ def _no_solution(
 
     aimed = told.aimed
 
-    def others() -> list[Subject]:
+    def everyone(failed: Subject) -> list[Subject]:
         forks = Forks(aimed["conflicts"])
         found = []
         for target in aimed["targets"]:
             for without in map(forks.excluded, forks.all):
-                is_same = target["name"] == told.target["name"]
-                if (is_same and without != told.without) or (not is_same and target["is_declared"]):
-                    answers = answered(world, aimed, target, pins, without=without).answers
+                if target["name"] == told.target["name"] and without == frozenset(told.without):
+                    found.append(failed)
+                elif target["is_declared"] or target["name"] == told.target["name"]:
+                    answers = answered(world, aimed, target, kept, without=without).answers
                     found.append(Subject(target=target, answers=answers, without=without))
         return found
 
@@ -193,7 +197,8 @@ def _no_solution(
         told.answers,
         failure,
         without=told.without,
-        others=others,
+        everyone=everyone,
+        kept=kept,
         is_optional=is_optional,
     )
 

@@ -53,12 +53,14 @@ class Variation:
     """How a target differs from what the project says.
 
     ``rows`` maps a place to the need that stands there instead, None for no need at all; ``added`` are further needs
-    with the reason of each. With ``only``, the lines at all other places are left out.
+    with the reason of each. With ``only``, the lines at all other places are left out; with ``pins``, these versions
+    are preferred in place of those that the first solve preferred.
     """
 
     rows: Mapping[str, Row | None] = field(default_factory=dict)
     added: Sequence[tuple[Row, str]] = ()
     only: Collection[str] | None = None
+    pins: Mapping[str, str] | None = None
 
     def applied(self, lines: Sequence[tuple[Row, str]]) -> list[tuple[Row, str]]:
         """Lines of the project, each with its place, as the variation has them."""
@@ -100,6 +102,11 @@ def varied(subject: Subject, variation: Variation) -> Answers:
     answers.warnings = []
     answers._asked, answers._constrained = {}, set()
     answers._make_supply = lambda: subject.answers.supply
+    if variation.pins is not None:
+        answers.prefer, answers._pins = {}, variation.pins
+        for view in answers.views.values():
+            if view is not None:
+                answers._note_order(view)
     return answers
 
 
