@@ -9,6 +9,7 @@
     |- StaleLock                the lock does not match the project
     |- IntegrityError           bytes are not the promised ones
     |- Unavailable              a host, a file or a package cannot be reached
+    |- BuildError               a package could not be built from its source
     `- InstallError             an environment or the store could not be changed
 
 A message is one sentence (or a few) for the person at the terminal; a hint says what to do.
@@ -18,6 +19,7 @@ No secret may ever be put into either: URLs pass through ``net.secrets.redact`` 
 from __future__ import annotations
 
 __all__ = [
+    "BuildError",
     "InputError",
     "InstallError",
     "IntegrityError",
@@ -89,3 +91,28 @@ class Unavailable(ProvenvError):
 
 class InstallError(ProvenvError):
     """An environment or the store could not be changed; what was there before is still there."""
+
+
+class BuildError(ProvenvError):
+    """A package could not be built from its source; the message holds the last error of its output.
+
+    ``subject`` names the package and its version; ``log`` is the file with the whole output, if anything ran;
+    ``stack`` are the packages for whose sake it was built, the outermost first.
+    """
+
+    def __init__(
+        self,
+        subject: str,
+        problem: str,
+        *,
+        log: str | None = None,
+        stack: tuple[str, ...] = (),
+        hint: str | None = None,
+    ) -> None:
+        chain = f"\n  needed to build {', needed to build '.join(reversed(stack))}" if stack else ""
+        kept = f"\n  whole output: {log}" if log else ""
+        super().__init__(f"{subject} cannot be built: {problem}{chain}{kept}", hint=hint)
+        self.subject = subject
+        self.problem = problem
+        self.log = log
+        self.stack = stack

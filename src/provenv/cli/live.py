@@ -25,6 +25,7 @@ __all__ = ["Live", "wants_colour"]
 
 _WORDS = {
     "resolve": ("Resolving", "Resolved"),
+    "build": ("Building", "Built"),
     "download": ("Downloading", "Downloaded"),
     "unpack": ("Unpacking", "Unpacked"),
     "compile": ("Compiling", "Compiled"),

@@ -1,0 +1,1 @@
+"""Builds packages from their source (PEP 517, 660), and reads what needs no building."""
