@@ -270,7 +270,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--mode", choices=["wheels", "all"], default="wheels", help="whether nothing may be built")
     parser.add_argument("--only", help="names of sets, separated by commas; these are measured anew")
     parser.add_argument(
-        "--rounds", type=int, default=1, help="cold runs per tool, each followed by three warm ones (1)"
+        "--rounds", type=int, default=1, help="cold runs per tool, three warm ones after each (1)"
     )
     parser.add_argument("--limit", type=float, default=120.0, help="seconds after which a run is late (120)")
     parser.add_argument("--json", help="where results are kept (bench/.work/real-MODE.json)")
