@@ -77,7 +77,7 @@ def solve_target(
     answers = told.answers
     key = _key(aimed, target, pins, told)
     known = None if world.refresh else recall(world.cache, "solutions", key)
-    if known is not None and (known[0] > world.now or world.is_offline):
+    if known is not None and known[0] > world.now:
         expires, packages, warnings = known
         world.fresh_until = min(world.fresh_until, expires)
         return {name: _as_chosen(*fields) for name, *fields in packages}, warnings
