@@ -22,7 +22,9 @@ __all__ = ["Place", "catalog", "supply"]
 Place: TypeAlias = tuple[str, str, str, bool, tuple[int, ...]]
 
 
-def catalog(world: World, locations: Sequence[Place], pinned: Mapping[str, str] | None = None) -> Catalog:
+def catalog(
+    world: World, locations: Sequence[Place], pinned: Mapping[str, str] | None = None, *, is_combined: bool = False
+) -> Catalog:
     """The indexes of a project, behind one HTTP client that is made with the first request."""
     return Catalog(
         [
@@ -42,18 +44,21 @@ def catalog(world: World, locations: Sequence[Place], pinned: Mapping[str, str] 
         now=world.now,
         events=world.events,
         pinned=pinned,
+        is_combined=is_combined,
     )
 
 
 def supply(world: World, aimed: Aim, target: AimedTarget) -> IndexSupply:
     """The supply of one target; ``world.close`` closes the catalog behind it."""
     locations, pinned = aimed["locations"], target["pinned"]
+    is_combined = aimed["policy"]["index_strategy"] != "first-index"
     key = (
         *((name, url, kind, is_explicit, tuple(statuses)) for name, url, kind, is_explicit, statuses in locations),
         *sorted(pinned.items()),
+        is_combined,
     )
     if key not in world.doors:
-        world.doors[key] = catalog(world, locations, pinned)
+        world.doors[key] = catalog(world, locations, pinned, is_combined=is_combined)
     return IndexSupply(
         world.doors[key], target["environment"], target["tags"], world.events, policy=aimed["policy"], now=world.now
     )

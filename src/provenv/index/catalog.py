@@ -41,7 +41,8 @@ class Catalog:
     """All locations of one command, in order. ``client`` is called once, when the network is first needed.
 
     ``refresh`` names the packages whose cached pages do not count as fresh (True: all). ``pinned`` maps a package to
-    the name of the only location that may offer it.
+    the name of the only location that may offer it. The page of a package is that of the first index that has it, or
+    with ``is_combined`` the pages of all that have it, one after another.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Catalog:
         now: float,
         events: Events | None = None,
         pinned: Mapping[str, str] | None = None,
+        is_combined: bool = False,
     ) -> None:
         self._make_client = client
         self._client: Door | None = None
@@ -62,12 +64,14 @@ class Catalog:
         self._events = events or Events()
         self._pinned = {normalised(name): location for name, location in (pinned or {}).items()}
         cache = self._cache = IndexCache(cache_dir)
-        self._page_source = PageSource(locations, cache, is_offline=is_offline, refresh=refresh, now=now)
+        self._page_source = PageSource(
+            locations, cache, is_offline=is_offline, refresh=refresh, now=now, is_combined=is_combined
+        )
         self._metadata_source = MetadataSource(cache, self._events, is_offline=is_offline, now=now)
         self._flat_locations = [location for location in locations if location.kind == "flat"]
         self._flat_chains: list[Chain[Found | None]] | None = None
         self._flat_files: dict[str, list[tuple[str, Fields]]] | None = None
-        self._pages: dict[str, Chain[Found | None]] = {}
+        self._pages: dict[str, Chain[list[Found]]] = {}
         self._ready_pages: dict[str, Page | None] = {}
         self._metadata: dict[str, Chain[bytes]] = {}
         self._digests: dict[str, str] = {}
@@ -93,23 +97,23 @@ class Catalog:
         if name not in self._ready_pages:
             self.request(name)
             found = self._pages[name].result()
-            if found is not None:
-                found.check()
+            for page in found:
+                page.check()
             self._ready_pages[name] = self._combined(name, found, self._flat_files_of(name))
         return self._ready_pages[name]
 
-    def _combined(self, name: str, found: Found | None, flat: list[tuple[str, Fields]]) -> Page | None:
+    def _combined(self, name: str, pages: list[Found], flat: list[tuple[str, Fields]]) -> Page | None:
+        found = pages[0] if pages else None
         if not flat:
-            return None if found is None else self._page(name, found)
+            return None if found is None else self._page(name, pages)
         flat_digest = digest_of(repr(flat).encode())
         if found is None:
             # Nothing vouches for how long a directory stays as it is.
             url = self._flat_locations[0].url
             return Page(name, lambda: Listing.of(flat), digest=flat_digest, expires=0.0, index_url=url)
-        both = found
 
         def read() -> Listing:
-            listing = self._listing(name, both)
+            listing = self._page(name, pages).listing
             count = len(listing.filenames)
             combined = Listing(
                 [*listing.filenames, *(filename for filename, _ in flat)],
@@ -117,13 +121,24 @@ class Catalog:
                 skipped=listing.skipped,
                 status=listing.status,
                 status_reason=listing.status_reason,
+                parts=listing.parts,
             )
             return combined
 
-        digest = digest_of(f"{found.head.digest} {flat_digest}".encode())
-        return Page(name, read, digest=digest, expires=found.head.expires, index_url=found.location.url)
+        whole = self._page(name, pages)
+        digest = digest_of(f"{whole.digest} {flat_digest}".encode())
+        return Page(name, read, digest=digest, expires=whole.expires, index_url=found.location.url)
 
-    def _page(self, name: str, found: Found) -> Page:
+    def _page(self, name: str, pages: list[Found]) -> Page:
+        found = pages[0]
+        if len(pages) > 1:
+            return Page(
+                name,
+                lambda: Listing.joined([(self._listing(name, page), page.location.url) for page in pages]),
+                digest=digest_of(" ".join(page.head.digest for page in pages).encode()),
+                expires=min(page.head.expires for page in pages),
+                index_url=found.location.url,
+            )
         return Page(
             name,
             lambda: self._listing(name, found),

@@ -104,22 +104,27 @@ class PageSource:
         is_offline: bool,
         refresh: frozenset[str] | bool,
         now: float,
+        is_combined: bool = False,
     ) -> None:
         self._locations = locations
+        self._is_combined = is_combined
         self._cache = cache
         self._is_offline = is_offline
         self._refresh = refresh
         self._now = now
 
-    def find(self, name: str, pinned: str | None) -> Steps[Found | None]:
-        """The page of the first index that has the package; None when none has it."""
+    def find(self, name: str, pinned: str | None) -> Steps[list[Found]]:
+        """The page of the first index that has the package, or (combined) those of all that have it."""
+        pages: list[Found] = []
         for location in self._locations:
             is_asked = location.name == pinned if pinned is not None else not location.is_explicit
             if location.kind == "simple" and is_asked:
                 found = yield from self.read(location, name)
                 if found is not None:
-                    return found
-        return None
+                    pages.append(found)
+                    if not self._is_combined:
+                        break
+        return pages
 
     def read(self, location: Location, name: str) -> Steps[Found | None]:
         """The page of a package on one index, or, without a name, the one page of a flat location."""

@@ -26,7 +26,7 @@ class NotAnIndexPage(ValueError):
 class Listing:
     """What the body of one page says."""
 
-    __slots__ = ("fields", "filenames", "skipped", "status", "status_reason")
+    __slots__ = ("fields", "filenames", "parts", "skipped", "status", "status_reason")
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class Listing:
         skipped: Sequence[tuple[str, str]] = (),
         status: str = "active",
         status_reason: str = "",
+        parts: Sequence[tuple[int, str]] = (),
     ) -> None:
         self.filenames = filenames
         self.fields = fields
@@ -45,6 +46,32 @@ class Listing:
         self.status = status
         """``active``, ``archived``, ``deprecated`` or ``quarantined`` (PEP 792)."""
         self.status_reason = status_reason
+        self.parts = parts
+        """``(position of the first file, index)`` when the files of several indexes stand one after another."""
+
+    @classmethod
+    def joined(cls, listings: Sequence[tuple[Listing, str]]) -> Listing:
+        """The files of several indexes, one after another; a file name counts where it stands first."""
+        filenames: list[str] = []
+        sources: list[tuple[Listing, int]] = []
+        parts: list[tuple[int, str]] = []
+        seen: set[str] = set()
+        for listing, index in listings:
+            parts.append((len(filenames), index))
+            for number, filename in enumerate(listing.filenames):
+                if filename not in seen:
+                    seen.add(filename)
+                    filenames.append(filename)
+                    sources.append((listing, number))
+        first = listings[0][0]
+        return cls(
+            filenames,
+            lambda number: sources[number][0].fields(sources[number][1]),
+            skipped=[entry for listing, _ in listings for entry in listing.skipped],
+            status=first.status,
+            status_reason=first.status_reason,
+            parts=parts,
+        )
 
     @classmethod
     def of(cls, files: Sequence[tuple[str, Fields]], skipped: Sequence[tuple[str, str]] = ()) -> Listing:
@@ -95,6 +122,15 @@ class Page:
     def status(self) -> str:
         """``active``, ``archived``, ``deprecated`` or ``quarantined`` (PEP 792)."""
         return self.listing.status
+
+    @property
+    def indexes(self) -> list[str]:
+        """The roots of the indexes that the files are from, in order."""
+        return [index for _, index in self.listing.parts] or [self.index_url]
+
+    def part(self, number: int) -> int:
+        """The place among ``indexes`` of the one that a file is from."""
+        return max(0, sum(first <= number for first, _ in self.listing.parts) - 1)
 
     def requires_python(self, number: int) -> str | None:
         """The Python versions that a file admits, as the index tells them."""

@@ -89,6 +89,7 @@ class Answers:
         self._overrides = overrides or {}
         self._excludes = frozenset(excludes)
         self._constrained: set[str] = set()
+        self._named: frozenset[str] | None = None
         self._directory = directory
         self._make_supply = supply
         self._supply: Supply | None = None
@@ -163,9 +164,31 @@ class Answers:
         return self._is_fresh(view) and view.holds_at(self._choices.cutoff(view.name))
 
     def mask(self, view: View, specifier: str) -> int:
-        """Which candidates of a view a specifier admits."""
+        """Which candidates of a view a specifier admits, as the policy of pre-releases has it."""
         known = view.masks.get(specifier)
-        return self.supply.mask(view, specifier) if known is None else known
+        found = self.supply.mask(view, specifier) if known is None else known
+        return found if self.admits_prereleases(view.name) else found & ~view.pre
+
+    def admits_prereleases(self, name: str) -> bool:
+        """Whether pre-releases of a package count, after its stable versions or (``allow``) among them.
+
+        ``disallow`` admits none; ``explicit`` those of packages to which the project itself gives a bound that names
+        a pre-release.
+        """
+        policy = self._choices.prerelease
+        if policy == "explicit":
+            return name in self._explicit()
+        return policy != "disallow"
+
+    def _explicit(self) -> frozenset[str]:
+        if self._named is None:
+            from packaging.specifiers import SpecifierSet
+
+            rows = [other for row, _ in self.root for other in self.effective(row)]
+            rows += [row for bounds in self.constraints.values() for row, _ in bounds]
+            rows += [row for others in self._overrides.values() for row in others]
+            self._named = frozenset(row[1] for row in rows if SpecifierSet(row[3]).prereleases)
+        return self._named
 
     def save(self) -> None:
         """Keep every view that changed."""
@@ -177,10 +200,37 @@ class Answers:
         return os.path.join(self._directory, self._choices.file_name(name))
 
     def _note_order(self, view: View) -> None:
-        if view.pre and self._choices.prerelease != "allow":
-            self.tiers[view.name] = ((2 << view.size) - 2 & ~view.pre,)
+        if view.undated:
+            self._warn_undated(view)
+        if view.pre or view.others:
+            self.tiers[view.name] = self._tiers(view)
         if (pin := self._pins.get(view.name)) and (candidate := view.candidate(pin)):
             self.prefer[view.name] = 1 << candidate
+
+    def _tiers(self, view: View) -> tuple[int, ...]:
+        """Stable versions before pre-releases; all of an index before those of the next, where that is wanted."""
+        everything = (2 << view.size) - 2
+        parts = [everything]
+        if view.others and self._choices.strategy == "unsafe-first-match":
+            by_index: dict[str, int] = {}
+            for candidate, index in view.others.items():
+                by_index[index] = by_index.get(index, 0) | 1 << candidate
+            rest = everything
+            for mask in by_index.values():
+                rest &= ~mask
+            parts = [rest, *by_index.values()]
+        if self._choices.prerelease == "allow":
+            return tuple(parts)
+        return tuple(tier for part in parts for tier in (part & ~view.pre, part & view.pre))
+
+    def _warn_undated(self, view: View) -> None:
+        # One message per index, whatever the number of its packages.
+        message = (
+            f"{view.index} does not tell when files were uploaded, so `exclude-newer` leaves them out: "
+            f"exempt a package with `exclude-newer-package` if that is not wanted"
+        )
+        if message not in self.warnings:
+            self.warnings.append(message)
 
     def _rules(self, rows: Sequence[tuple[Row, int, tuple[object, ...]]], package: str = ROOT) -> tuple[Rule, ...]:
         if self._overrides or self._excludes:

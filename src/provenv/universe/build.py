@@ -157,7 +157,7 @@ class _Reading:
         files: dict[int, list[int]] = {}
         for candidate, (version, text) in enumerate(parsed, 1):
             if text in self._usable:
-                files[candidate] = [number for _, number in sorted(self._usable[text])]
+                files[candidate] = self._of_one_index([number for _, number in sorted(self._usable[text])])
             else:
                 files[candidate] = [self._sources[text]]
                 view.sources |= 1 << candidate
@@ -168,9 +168,20 @@ class _Reading:
         admitted = {text for _, text in parsed}
         view.excluded = [(text, reason) for text, reason in self._reasons.items() if text not in admitted]
         view.undated = self._undated
+        indexes = page.indexes
+        if len(indexes) > 1:
+            parts = sorted((page.part(numbers[0]), candidate) for candidate, numbers in files.items())
+            view.others = {candidate: indexes[part] for part, candidate in parts if part}
         if self._cutoff is not None:
             view.window = self._window
         return view, Candidates(files, [version for version, _ in parsed])
+
+    def _of_one_index(self, numbers: list[int]) -> list[int]:
+        """Files of one version that several indexes offer: those of the first index."""
+        if len(self._page.indexes) == 1:
+            return numbers
+        first = min(self._page.part(number) for number in numbers)
+        return [number for number in numbers if self._page.part(number) == first]
 
 
 def _parsed(texts: Mapping[str, object]) -> list[tuple[Version, str]]:
