@@ -82,11 +82,16 @@ def sync(words: Words, world: World, variables: Mapping[str, str]) -> int:
 
 def run(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv run``."""
+    from provenv.cli.running import additions_of, command_of, run_script, variables_of
     from provenv.flows.run import execute
 
-    command = words.words[1:] if words.words[:1] == ["--"] else words.words
-    if not command:
-        raise UsageError("no command to run is given", hint="for example `provenv run python main.py`")
+    command = command_of(words)
+    fresh = variables_of(words, variables)
+    if (script := run_script(words, world, command, variables)) is not None:
+        world.events.finished("link")
+        world.close()
+        execute(script.environment, command, fresh)
+    additions = additions_of(words, variables)
     has_project = not words.no_project and os.path.isfile(world.project_file)
     if has_project and not words.no_sync:
         from provenv.flows.sync import sync as flow
@@ -102,18 +107,18 @@ def run(words: Words, world: World, variables: Mapping[str, str]) -> int:
         )
         if not synced.plan.is_empty:
             _tell_sync(words, synced, is_dry=False)
-        if not words.with_:
+        if additions.is_empty:
             _stamp_synced(words, world, variables, "", synced)
     environment = world.environment_directory if has_project else None
     if environment is not None and not os.path.exists(os.path.join(environment, "pyvenv.cfg")):
         raise InstallError(f"there is no environment at {environment}", hint="leave out --no-sync, and it will be made")
-    if words.with_ or environment is None:
-        from provenv.flows.layer import layer
+    if not additions.is_empty or environment is None:
+        from provenv.flows.layer import added
 
-        environment = layer(world, words.with_, environment)
+        environment = added(world, additions, environment).environment
     world.events.finished("link")
     world.close()
-    execute(environment, command, variables)
+    execute(environment, command, fresh)
 
 
 def add(words: Words, world: World, variables: Mapping[str, str]) -> int:
@@ -162,13 +167,32 @@ def export(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv export``."""
     from provenv.flows import files
     from provenv.flows.export import export as flow
+    from provenv.flows.export import without_hash
+    from provenv.flows.ready import is_left_out
     from provenv.flows.target import wanted_of_target
+    from provenv.model.plan import Unbuilt
 
-    wanted = wanted_of_target(world, _choice(words), words.target, is_locked=words.locked, is_frozen=words.frozen)
+    choice = _choice(words)
+    items = wanted_of_target(world, choice, words.target, is_locked=words.locked, is_frozen=words.frozen)
+    items = [item for item in items if not is_left_out(world, item, choice)]
+    if words.no_editable:
+        items = [item.changed(is_editable=False) if isinstance(item, Unbuilt) else item for item in items]
     form = {"requirements": "requirements.txt", "pylock": "pylock.toml"}.get(words.format, words.format)
-    text = flow(wanted, form, has_hashes=not words.no_hashes, has_header=not words.no_header)
-    if words.output_file:
-        files.replace(os.path.abspath(words.output_file), text.encode())
+    bare = without_hash(items)
+    if bare and words.hashes is None and form == "requirements.txt":
+        told = f"no hashes are written, for {', '.join(bare)} can have none, and pip wants all or none"
+        _say(words, warning_text(f"{told}; see --no-emit-local and --hashes", has_colour=words.has_error_colour))
+    file = os.path.abspath(words.output_file) if words.output_file else None
+    text = flow(
+        items,
+        form,
+        directory=os.path.dirname(world.lock_file),
+        into=os.path.dirname(file) if file else os.getcwd(),
+        has_hashes=not bare if words.hashes is None else words.hashes,
+        has_header=not words.no_header,
+    )
+    if file:
+        files.replace(file, text.encode())
     else:
         sys.stdout.write(text)
     return 0

@@ -188,13 +188,21 @@ def _parts(to: argparse.ArgumentParser) -> None:
     group.add_argument("--all-packages", action="store_true", help="every member of the workspace")
 
 
-def _omissions(to: argparse.ArgumentParser) -> None:
-    group = to.add_argument_group("what to leave out, though what it needs is installed")
-    group.add_argument("--no-install-project", action="store_true", help="the project itself")
-    group.add_argument("--no-install-workspace", action="store_true", help="the project and all workspace members")
-    group.add_argument("--no-install-local", action="store_true", help="whatever lies in a local directory or archive")
+def _omissions(to: argparse.ArgumentParser, verb: str = "install") -> None:
+    group = to.add_argument_group(f"what not to {verb}, although what it needs is")
+    for word, what in (
+        ("project", "the project itself"),
+        ("workspace", "the project and all workspace members"),
+        ("local", "whatever lies in a local directory or archive"),
+    ):
+        group.add_argument(f"--no-{verb}-{word}", action="store_true", dest=f"no_install_{word}", help=what)
     group.add_argument(
-        "--no-install-package", metavar="NAME", action="append", default=[], help="this package; may be repeated"
+        f"--no-{verb}-package",
+        dest="no_install_package",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="this package; may be repeated",
     )
 
 
@@ -342,6 +350,30 @@ def _run(to: argparse.ArgumentParser) -> None:
         default=[],
         help="add this for one run; may be repeated",
     )
+    to.add_argument(
+        "--with-editable",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="the same for a directory that is worked on; may be repeated",
+    )
+    to.add_argument(
+        "--with-requirements",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="the same for everything in a requirements file; may be repeated",
+    )
+    to.add_argument("-m", "--module", action="store_true", help="COMMAND is a Python module, as for `python -m`")
+    to.add_argument("-s", "--script", action="store_true", help="COMMAND is a Python script, whatever its name")
+    to.add_argument(
+        "--env-file",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="set the variables that FILE names; may be repeated",
+    )
+    to.add_argument("--no-env-file", action="store_true", help="read no such file, whatever PROVENV_ENV_FILE says")
     to.add_argument("--no-sync", action="store_true", help="use the environment as it is")
     to.add_argument("--exact", action="store_true", help="remove what the lock does not name")
     to.add_argument("--no-project", action="store_true", help="ignore any project: only what --with names")
@@ -384,11 +416,18 @@ def _export(to: argparse.ArgumentParser) -> None:
         "--format", choices=("requirements.txt", "requirements", "pylock.toml", "pylock"), default="requirements.txt"
     )
     to.add_argument("-o", "--output-file", metavar="FILE", help="write to FILE instead of stdout")
-    to.add_argument("--no-hashes", action="store_true", help="leave out the hashes")
+    to.add_argument(
+        "--hashes",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="write hashes; otherwise only if every package has one, for pip wants all or none",
+    )
     to.add_argument("--no-header", action="store_true", help="leave out the first comment")
+    to.add_argument("--no-editable", action="store_true", help="local directories as they are now")
     to.add_argument("--target", metavar="NAME", help="the target to export; otherwise this machine")
     _lock_modes(to)
     _parts(to)
+    _omissions(to, "emit")
     _interpreter(to)
     _indexes(to)
     _policy(to)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from provenv.model.plan import Unbuilt, Wanted
 
-__all__ = ["Ready"]
+__all__ = ["Ready", "is_left_out"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Ready:
     ) -> None:
         self._world = world
         self._interpreter = interpreter
-        kept = [item for item in items if not _is_left_out(world, item, choice)]
+        kept = [item for item in items if not is_left_out(world, item, choice)]
         self._wheels = [item for item in kept if isinstance(item, Wanted)]
         self._unbuilt = [
             item.changed(is_editable=item.is_editable and choice.is_editable)
@@ -94,7 +94,7 @@ def _sorted(wheels: Sequence[Wanted]) -> list[Wanted]:
     return sorted(wheels, key=lambda item: item.name)
 
 
-def _is_left_out(world: World, item: Wanted | Unbuilt, choice: Choice) -> bool:
+def is_left_out(world: World, item: Wanted | Unbuilt, choice: Choice) -> bool:
     """Whether the words of the command keep a package out of the environment."""
     if item.name in choice.no_install:
         return True
