@@ -124,7 +124,10 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
     places = [*map(_place, getattr(words, "find_links", None) or ()), *variables.get("PROVENV_FIND_LINKS", "").split()]
     directory = os.path.abspath(project) if project is not None else _here()
     root = member = None
-    if words.command == "init":
+    script = _script(words)
+    if script is not None:
+        directory = os.path.dirname(script)
+    elif words.command == "init":
         directory = os.path.abspath(getattr(words, "path", None) or directory)
     else:
         directory = _project_directory(directory)
@@ -132,10 +135,13 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
             from provenv.flows.workspace import find_root
 
             root, member = find_root(directory) or (directory, None)
+    store = os.path.abspath(cache) if cache else cache_directory(variables)
     chosen = variables.get("PROVENV_PROJECT_ENVIRONMENT")
+    if script is not None:
+        chosen = os.path.join(store, "none")  # a script has no environment of its own
     return World(
         directory=root or directory,
-        cache=os.path.abspath(cache) if cache else cache_directory(variables),
+        cache=store,
         events=live,
         now=time.time(),
         search_path=variables.get("PATH", os.defpath),
@@ -148,12 +154,22 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
         environment_directory=os.path.join(root or directory, chosen) if chosen else None,
         link_mode=getattr(words, "link_mode", "auto"),
         network=_network(words, variables),
+        script=script,
         member=member,
         member_directory=directory if member is not None else None,
         policy=policy_of(words, variables),
         uses_sources=uses_sources(words, variables),
+        variables=variables,
         credential_urls=tuple(word.partition("@")[2].strip() for word in getattr(words, "with_", ()) if "://" in word),
     )
+
+
+def _script(words: Words) -> str | None:
+    if words.command != "run" and not getattr(words, "script", None):
+        return None
+    from provenv.cli.running import script_of
+
+    return script_of(words)
 
 
 def _place(text: str) -> str:

@@ -51,11 +51,13 @@ class World:
         "network",
         "now",
         "policy",
+        "prepared",
         "python_request",
         "refresh",
         "script",
         "search_path",
         "uses_sources",
+        "variables",
     )
 
     def __init__(
@@ -81,6 +83,7 @@ class World:
         member: str | None = None,
         member_directory: str | None = None,
         script: str | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory
         self.cache = cache
@@ -107,6 +110,8 @@ class World:
         """Where that member is."""
         self.script = script
         """A script with inline metadata, which is then the project; ``directory`` is where it lies."""
+        self.variables = dict(variables or {})
+        """The variables that programs get which work for us: git, and the backends of builds."""
         self.given: tuple[str, bytes] | None = None
         """A project that lies in no file: what messages call it, and what its file would hold."""
         self.is_only_here = False
@@ -115,6 +120,8 @@ class World:
         """Until when all that was chosen by now may be taken for the newest: then a page of an index expires."""
         self.keychain: Keychain | None = None
         """All that is known of user names and passwords, once somebody has asked; see ``flows.credentials``."""
+        self.prepared: dict[str, Any] = {}
+        """What references lead to, once somebody has looked; see ``flows.references``."""
         self.doors: dict[tuple[object, ...], Catalog] = {}
         """What is open, by its locations: all targets of a command look through the same doors."""
 
@@ -132,6 +139,7 @@ class World:
         for slot in self.__slots__:
             setattr(other, slot, getattr(self, slot))
         other.script, other.member, other.given, other.is_only_here = None, None, (name, data), True
+        other.member_directory = None
         other.environment_directory, other.keychain = os.path.join(self.cache, "none"), None
         return other
 
