@@ -21,7 +21,7 @@ ITEMS: dict[str, Wanted | Unbuilt] = {
     "local": Wanted(
         name="c", version="1.0", filename="c-1.0-py3-none-any.whl", sha256=_HASH, path="wheels/c-1.0-py3-none-any.whl"
     ),
-    "sdist": Unbuilt(name="d", kind="sdist", version="1.0", url=f"{_URL}/d-1.0%2Bx.tar.gz", sha256=_HASH, size=3),
+    "sdist": Unbuilt(name="d", kind="sdist", version="1.0+x", url=f"{_URL}/d-1.0%2Bx.tar.gz", sha256=_HASH, size=3),
     "archive": Unbuilt(name="e", kind="archive", url=f"{_URL}/e.zip", sha256=_HASH, subdirectory="x/y"),
     "git": Unbuilt(name="f", kind="git", url="https://git.example/f.git", commit="0" * 40, subdirectory="x"),
     "directory": Unbuilt(name="g", kind="directory", version="0.1", path="libs/g"),
@@ -33,7 +33,7 @@ _LINES = {
     "wheel": "a==1.0 --hash",
     "direct": f"b @ {_URL}/b.whl --hash",
     "local": "./wheels/c-1.0-py3-none-any.whl --hash",
-    "sdist": "d==1.0 --hash",
+    "sdist": "d==1.0+x --hash",
     "archive": f"e @ {_URL}/e.zip#subdirectory=x/y --hash",
     "git": f"f @ git+https://git.example/f.git@{'0' * 40}#subdirectory=x",
     "directory": "./libs/g",
