@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from provenv.errors import InputError
-from provenv.flows.targets import usual_targets
+from provenv.flows.targets import SELDOM, usual_targets
 from provenv.model.target import PLATFORMS, Target
 from tests.flows.aiming import Place, target_of
 from tests.worlds.interpreters import this_interpreter
@@ -21,9 +21,18 @@ def place(tmp_path: Path) -> Place:
 def test_the_usual_platforms(place: Place) -> None:
     place.project("", "a")
     aimed = place.aim()
-    assert [target["name"] for target in aimed["targets"]] == list(PLATFORMS)
+    assert [target["name"] for target in aimed["targets"]] == [
+        platform for platform in PLATFORMS if platform not in SELDOM
+    ]
     assert not any(target["is_declared"] for target in aimed["targets"])
     assert all(set(record) == {"name", "platform", "python"} for record in aimed["inputs"]["targets"])
+
+
+def test_a_platform_of_the_past_is_locked_where_the_project_asks_for_it(place: Place) -> None:
+    place.project(
+        "[tool.provenv]\nrequired-environments = [\"sys_platform == 'darwin' and platform_machine == 'x86_64'\"]", "a"
+    )
+    assert {target["name"]: target["is_declared"] for target in place.aim()["targets"]}["macos-x86_64"]
 
 
 def test_only_an_older_c_library_counts() -> None:
@@ -32,7 +41,7 @@ def test_only_an_older_c_library_counts() -> None:
 
     def tags(libc: tuple[str, int, int]) -> list[str]:
         targets = usual_targets(here.changed(libc=libc), None)
-        return next(target.tags() for target in targets if target.platform == own)
+        return next(target.tags() for target, is_here in targets if is_here and target.platform == own)
 
     assert tags(("glibc", 2, 39)) == tags(("glibc", 2, 28))
     assert any("manylinux_2_28" in tag for tag in tags(("glibc", 2, 39)))
@@ -44,7 +53,7 @@ def test_the_patch_release_is_the_first_that_the_project_admits() -> None:
     major, minor = here.minor
 
     def version(requires_python: str | None) -> str:
-        return usual_targets(here, requires_python)[0].environment()["python_full_version"]
+        return usual_targets(here, requires_python)[0][0].environment()["python_full_version"]
 
     assert version(None) == f"{major}.{minor}.0"
     assert version(f">={major}.{minor}.3") == f"{major}.{minor}.3"

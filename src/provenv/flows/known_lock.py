@@ -8,7 +8,7 @@ __all__ = ["KnownLock", "known_lock"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from provenv.flows.world import World
@@ -50,9 +50,16 @@ class KnownLock:
         if self.inputs.get("format") != form:
             return "its format is another version's"
         for key in sorted({*inputs, *self.inputs} - _NOT_COMPARED):
-            if inputs.get(key) != self.inputs.get(key):
+            if inputs.get(key) != self.inputs.get(key) and not (key == "targets" and self._has_more(inputs[key])):
                 return f"{_WORDS.get(key, key)} changed{_change(self.inputs.get(key), inputs.get(key))}"
         return None
+
+    def _has_more(self, targets: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether the lock holds these targets and besides only platforms that nobody declared: a colleague's."""
+        recorded = self.inputs.get("targets", [])
+        return all(target in recorded for target in targets) and all(
+            target in targets or target.get("name") == target.get("platform") for target in recorded
+        )
 
 
 #: What the aim cannot tell: the form, and what local directories said of themselves.

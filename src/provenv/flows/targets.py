@@ -12,6 +12,10 @@ from provenv.pythons.find import fits
 
 __all__ = ["PATCHES", "recorded", "targets_of", "usual_targets"]
 
+SELDOM = ("macos-x86_64",)
+"""Platforms that are locked only where one is, or where the project asks for it: hardly any wheel with compiled code
+is made for them any more, so that a lock for them would hold packages of years ago."""
+
 PATCHES = 60
 """No minor version of Python ever had so many patch releases."""
 
@@ -31,7 +35,13 @@ def targets_of(project: Project, interpreter: Interpreter | None, where: str) ->
                 )
         return tuple((target, True) for target in project.targets)
     assert interpreter is not None, "a project without targets has an interpreter"
-    usual = usual_targets(interpreter, project.requires_python)
+    usual = tuple(
+        target
+        for target, is_here in usual_targets(interpreter, project.requires_python)
+        if is_here
+        or target.platform not in SELDOM
+        or _is_any((*project.environments, *project.required_environments), target)
+    )
     if project.environments:
         version = ".".join(map(str, interpreter.minor))
         usual = tuple(target for target in usual if _is_any(project.environments, target))
@@ -51,8 +61,8 @@ def targets_of(project: Project, interpreter: Interpreter | None, where: str) ->
     return tuple((target, _is_any(project.required_environments, target)) for target in usual)
 
 
-def usual_targets(interpreter: Interpreter, requires_python: str | None) -> tuple[Target, ...]:
-    """The usual platforms with the minor version of an interpreter, by the names of their platforms.
+def usual_targets(interpreter: Interpreter, requires_python: str | None) -> tuple[tuple[Target, bool], ...]:
+    """The platforms with the minor version of an interpreter, by their names; each with whether this machine is one.
 
     Nothing here depends on the machine but this: a C library or a macOS that is older than usual bounds its own
     platform, so that what is locked runs here. The Python is the first patch release that ``requires_python`` admits,
@@ -64,15 +74,18 @@ def usual_targets(interpreter: Interpreter, requires_python: str | None) -> tupl
     for platform in PLATFORMS:
         is_here = platform == here.platform
         found.append(
-            Target(
-                name=platform,
-                platform=platform,
-                python=python,
-                glibc=here.glibc if is_here and here.glibc and here.glibc < DEFAULT_GLIBC else None,
-                musl=here.musl if is_here else None,
-                macos=here.macos if is_here and here.macos and here.macos < DEFAULT_MACOS else None,
-                abi_flags=here.abi_flags,
-                is_declared=False,
+            (
+                Target(
+                    name=platform,
+                    platform=platform,
+                    python=python,
+                    glibc=here.glibc if is_here and here.glibc and here.glibc < DEFAULT_GLIBC else None,
+                    musl=here.musl if is_here else None,
+                    macos=here.macos if is_here and here.macos and here.macos < DEFAULT_MACOS else None,
+                    abi_flags=here.abi_flags,
+                    is_declared=False,
+                ),
+                is_here,
             )
         )
     return tuple(found)
