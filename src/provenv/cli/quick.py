@@ -8,17 +8,20 @@ imported that is not there already. Whatever is not certain goes the ordinary wa
 import marshal
 import os
 import sys
+import time
 from _blake2 import blake2b
 
-__all__ = ["Stamp", "cache_directory", "leave", "main", "stamp_path", "words_of"]
+__all__ = ["Stamp", "cache_directory", "leave", "main", "script_words", "stamp_path", "tool_words", "words_of"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import NoReturn
 
-_FORMAT = 3
-_QUICK = ("lock", "run", "sync")
+_FORMAT = 4
+_QUICK = ("lock", "run", "sync", "tool")
+_OPENING = b"# /// script"
+_FOREVER = float("inf")
 
 
 class Stamp:
@@ -27,9 +30,10 @@ class Stamp:
     ``contents`` are ``(path, digest)`` of small files (None: it was missing), ``places`` are ``(path, facts)`` of files
     and directories of which only the inode is looked at. ``directories`` are those below ``environment`` that hold a
     file of ours, relative to it, and ``times`` when an entry of each was last made, removed or renamed, in nanoseconds.
+    ``command`` runs a script, which follows it, or is the program of a tool; all of it holds ``until`` that time.
     """
 
-    __slots__ = ("contents", "directories", "environment", "message", "places", "times")
+    __slots__ = ("command", "contents", "directories", "environment", "message", "places", "times", "until")
 
     def __init__(
         self,
@@ -39,6 +43,8 @@ class Stamp:
         directories: list[str],
         times: list[int],
         message: str,
+        command: list[str] | None = None,
+        until: float = _FOREVER,
     ) -> None:
         self.contents = contents
         self.places = places
@@ -46,6 +52,8 @@ class Stamp:
         self.directories = directories
         self.times = times
         self.message = message
+        self.command = command or []
+        self.until = until
 
     @classmethod
     def of(
@@ -55,6 +63,9 @@ class Stamp:
         environment: str,
         directories: "Sequence[str]",
         message: str,
+        *,
+        command: "Sequence[str]" = (),
+        until: float = _FOREVER,
     ) -> "Stamp":
         """A stamp of the files as they are now. Raises OSError when a directory is missing."""
         return cls(
@@ -64,13 +75,16 @@ class Stamp:
             list(directories),
             _times(environment, directories),
             message,
+            list(command),
+            until,
         )
 
     def holds(self) -> bool:
         """Whether everything still is what it was."""
         try:
             return (
-                all(_facts(path) == facts for path, facts in self.places)
+                self.until > time.time()
+                and all(_facts(path) == facts for path, facts in self.places)
                 and all(_content(path) == content for path, content in self.contents)
                 and _times(self.environment, self.directories) == self.times
             )
@@ -79,9 +93,8 @@ class Stamp:
 
     def save(self, path: str) -> None:
         """Keep the stamp; a failure to write is no failure of the command."""
-        data = marshal.dumps(
-            (_FORMAT, self.contents, self.places, self.environment, self.directories, self.times, self.message)
-        )
+        told = (self.environment, self.directories, self.times, self.message, self.command, self.until)
+        data = marshal.dumps((_FORMAT, self.contents, self.places, *told))
         temporary = f"{path}.{os.getpid()}"
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -139,11 +152,39 @@ def words_of(argv: "Sequence[str]") -> tuple[str, ...] | None:
     """
     if not argv or argv[0] not in _QUICK:
         return None
+    if argv[0] == "tool":
+        is_plain = argv[1:2] == ["run"] and len(argv) > 2 and not argv[2].startswith("-")
+        return tool_words(argv[2]) if is_plain else None
     if argv[0] != "run":
         return tuple(argv)
-    if len(argv) > 1 and argv[1] == "--":
-        return ("run",) if len(argv) > 2 else None
-    return ("run",) if len(argv) > 1 and not argv[1].startswith("-") else None
+    if argv[1:2] == ["--script"]:
+        return script_words(argv[2]) if len(argv) > 2 and _has_metadata(argv[2]) else None
+    if argv[1:2] == ["--"]:
+        argv = argv[1:]
+    elif len(argv) > 1 and argv[1].startswith("-"):
+        return None
+    if len(argv) < 2:
+        return None
+    return script_words(argv[1]) if argv[1].endswith(".py") and _has_metadata(argv[1]) else ("run",)
+
+
+def script_words(path: str) -> tuple[str, ...]:
+    """The words of every command that runs a script with inline metadata."""
+    return "run", "script", os.path.abspath(path)
+
+
+def tool_words(name: str) -> tuple[str, ...]:
+    """The words of every command that runs a tool without flags; ``name`` may have a version."""
+    return "tool", "run", name
+
+
+def _has_metadata(path: str) -> bool:
+    """Whether a file may have inline metadata: then it is no program of the project."""
+    try:
+        with open(path, "rb") as file:
+            return _OPENING in file.read()
+    except OSError:
+        return False
 
 
 def cache_directory(variables: "Mapping[str, str]") -> str:
@@ -159,27 +200,31 @@ def cache_directory(variables: "Mapping[str, str]") -> str:
 def stamp_path(words: "Sequence[str]", variables: "Mapping[str, str]") -> str:
     """Where the stamp of these words lies: they mean the same only here, in this version, under the same variables."""
     ours = sorted(item for item in variables.items() if item[0].startswith(("PROVENV_", "SSL_CERT_")))
+    if words[1:2] in (("script",), ("run",)):  # no project says which interpreter or place
+        ours += [(name, variables.get(name, "")) for name in ("HOME", "PATH", "XDG_DATA_HOME")]
     key = marshal.dumps((_FORMAT, sys.version, __file__, os.getcwd(), list(words), ours), 2)
     return os.path.join(cache_directory(variables), "memory", "stamps", blake2b(key, digest_size=16).hexdigest())
 
 
 def main(argv: list[str]) -> int:
     """Do nothing if that is right, else what ``cli.main`` does. Returns the exit code; ``run`` does not return."""
-    words = words_of(argv)
+    words = words_of(argv) if "PROVENV_ENV_FILE" not in os.environ else None
     if words is not None and os.name == "posix":
         try:
             stamp = Stamp.load(stamp_path(words, os.environ))
         except OSError:
             stamp = None  # the current directory is gone
         if stamp is not None and stamp.holds():
-            if argv[0] != "run":
+            if argv[0] not in ("run", "tool"):
                 if stamp.message:
                     sys.stderr.write(stamp.message + "\n")
                 return 0
             from provenv.errors import UsageError
             from provenv.flows.run import become, find_program
 
-            command = argv[2:] if argv[1] == "--" else argv[1:]
+            command = argv[2:] if argv[1].startswith("--") or argv[0] == "tool" else argv[1:]
+            if stamp.command:
+                command = [*stamp.command, *(command[1:] if argv[0] == "tool" else command)]
             if (found := find_program(stamp.environment, command, os.environ)) is not None:
                 try:  # noqa: SIM105 - contextlib is not there yet
                     become(found)

@@ -1,86 +1,184 @@
-"""A throwaway environment over that of the project: what ``run --with`` adds for one command. On the warm path."""
+"""Throwaway environments: they point to one shared, read-only tree in the store. On the warm path.
+
+One is made for a set of wheels, in milliseconds, and kept in the cache: a second run of the same script, the same tool,
+or with the same additions finds it.
+"""
 
 from __future__ import annotations
 
 import os
 
 import provenv
+from provenv.errors import UsageError
+from provenv.flows.choice import Choice
+from provenv.flows.environment import environment_program
 from provenv.flows.interpreter import project_interpreter
-from provenv.flows.lock import solve_target
+from provenv.flows.lock import lock
 from provenv.flows.memory import digest, recall, remember
-from provenv.model.plan import Wanted
+from provenv.flows.ready import Ready
+from provenv.flows.select import select_items
+from provenv.model.plan import Unbuilt
 
-__all__ = ["layer"]
+__all__ = ["Additions", "Layer", "added", "layer", "light_environment"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from provenv.flows.aimed import Aim
     from provenv.flows.world import World
-    from provenv.lockfile.merge import Chosen
     from provenv.model.machine import Interpreter
+    from provenv.model.plan import Wanted
+
+_COMPLETE = "provenv-layer"
+"""Written last: without it an environment is remains. Holds the directory of the shared tree."""
 
 
-def layer(world: World, words: Sequence[str], below: str | None) -> str:
-    """An environment with the requirements in ``words`` on top of the environment ``below``; its directory.
+class Additions:
+    """What is wanted besides a project, as the command line says it."""
 
-    It points to one shared, read-only tree in the store, and is made once for one set of wheels: a second run finds it.
+    __slots__ = ("editables", "files", "here", "requirements", "variables")
+
+    def __init__(
+        self,
+        requirements: Sequence[str] = (),
+        *,
+        here: str,
+        editables: Sequence[str] = (),
+        files: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self.requirements = tuple(requirements)
+        self.editables = tuple(editables)
+        """Directories."""
+        self.files = tuple(files)
+        """Requirements files."""
+        self.here = here
+        """Where relative paths begin, absolute."""
+        self.variables = variables or {}
+        """What requirements files may name."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is added."""
+        return not (self.requirements or self.editables or self.files)
+
+
+class Layer:
+    """A throwaway environment, and how long it is what would be made again."""
+
+    __slots__ = ("environment", "fresh_until", "is_steady", "wheels")
+
+    def __init__(self, environment: str, wheels: Sequence[Wanted], *, fresh_until: float, is_steady: bool) -> None:
+        self.environment = environment
+        self.wheels = wheels
+        self.fresh_until = fresh_until
+        """Until then no index would be asked again."""
+        self.is_steady = is_steady
+        """Nothing in it comes from a local directory, which may change at any time."""
+
+    def places(self) -> list[str]:
+        """Files and links that change when the environment, its interpreter or what it points to does."""
+        with open(os.path.join(self.environment, _COMPLETE), encoding="utf-8") as file:
+            shared = file.read()
+        program = environment_program(self.environment)
+        return [os.path.join(self.environment, _COMPLETE), program, f"{shared}/manifest"]
+
+
+def layer(world: World, below: str | None = None, *, data: bytes | None = None, prompt: str = "with") -> Layer:
+    """An environment with what the world's project needs on this machine, on top of the environment ``below``.
+
+    ``data`` is a lock to install from; without one versions are chosen now, for this machine only. Raises every error
+    of ``lock``, and InstallError.
+    """
+    here = world if data is not None else world.only_here()
+    if data is None:
+        locked = lock(here, is_dry=True)
+        for warning in locked.warnings:
+            world.events.warned(warning)
+        data = locked.data
+    interpreter = project_interpreter(here)
+    items = select_items(here, data, interpreter, Choice())
+    ready = Ready(here, items, Choice(), interpreter)
+    wheels = ready.first()
+    if not ready.is_complete:
+        raise UsageError(
+            f"{', '.join(sorted(ready.later_names))}: cannot be built inside a throwaway environment",
+            hint="leave out --no-build-isolation, or add it to a project",
+        )
+    is_steady = not any(isinstance(item, Unbuilt) and item.kind == "directory" for item in items)
+    root = light_environment(world, wheels, interpreter, below, prompt)
+    return Layer(root, wheels, fresh_until=here.fresh_until, is_steady=is_steady)
+
+
+def added(world: World, additions: Additions, below: str | None) -> Layer:
+    """An environment with ``additions`` on top of the environment ``below``, which is the world's project's.
+
+    Where to look, and how to choose, is what the project says. Raises UsageError for words that cannot be understood.
     """
     interpreter = project_interpreter(world, has_project=below is not None)
-    wanted = _wanted(world, _aim(world, words, interpreter))
-    key = digest([item.sha256 for item in wanted], below or "", interpreter.base_executable, interpreter.version)
+    settings = world.project_data_if_there() if below is not None else None
+    there = world.with_project("command line", _project(world, additions, settings))
+    there.python_request = interpreter.executable
+    return layer(there, below)
+
+
+def _project(world: World, additions: Additions, settings: bytes | None) -> bytes:
+    """The additions as a project file; remembered, unless they are in files that others may name."""
+    key = digest(
+        provenv.__version__, additions.requirements, additions.editables, additions.here, world.directory, settings
+    )
+    known: bytes | None = None if additions.files else recall(world.cache, "additions", key)
+    if known is None:
+        from provenv.flows.given import given_project
+
+        known = given_project(world, additions, settings)
+        if not additions.files:
+            remember(world.cache, "additions", key, known)
+    return known
+
+
+def light_environment(
+    world: World, wheels: Sequence[Wanted], interpreter: Interpreter, below: str | None, prompt: str
+) -> str:
+    """The directory of an environment that sees exactly these wheels, and the packages of ``below`` after them."""
+    sha256s = [item.sha256 for item in wheels]
+    key = digest(
+        provenv.__version__, sha256s, below or "", interpreter.base_executable, interpreter.version, prompt
+    )  # fmt: skip
     root = os.path.join(world.cache, "layers", key)
-    if not os.path.exists(os.path.join(root, "pyvenv.cfg")):
-        _make(world, root, wanted, below, interpreter)
+    if not _is_complete(root):
+        store = world.store()
+        with store.guard("layer-" + key, world.events, "a throwaway environment"):
+            if not _is_complete(root):
+                _make(world, root, wheels, below, interpreter, prompt)
     return root
 
 
-def _make(world: World, root: str, wanted: Sequence[Wanted], below: str | None, interpreter: Interpreter) -> None:
+def _is_complete(root: str) -> bool:
+    try:
+        with open(os.path.join(root, _COMPLETE), encoding="utf-8") as file:
+            return os.path.exists(file.read() + "/manifest")
+    except OSError:
+        return False
+
+
+def _make(
+    world: World, root: str, wheels: Sequence[Wanted], below: str | None, interpreter: Interpreter, prompt: str
+) -> None:
     from provenv.env.paths import Paths
     from provenv.env.shared import find_shared, make_shared, point
     from provenv.flows.fetch import compiled, fetch_trees
 
     store = world.store()
-    place = find_shared(store, [item.sha256 for item in wanted], interpreter)
+    place = find_shared(store, [item.sha256 for item in wheels], interpreter)
     if place is None:
-        trees = fetch_trees(world, store, wanted)
+        trees = fetch_trees(world, store, wheels)
         bytecode = compiled(world, store, trees, interpreter)
-        place = make_shared(store, wanted, trees, bytecode, interpreter, world.events, link_mode=world.link_mode)
+        place = make_shared(store, wheels, trees, bytecode, interpreter, world.events, link_mode=world.link_mode)
     sites = []
     if below is not None:
         paths = Paths.from_interpreter(below, interpreter)
         sites.append(paths.absolute(paths.purelib))
-    point(root, interpreter, [place], sites=sites, prompt="with", version=provenv.__version__)
-
-
-def _aim(world: World, words: Sequence[str], interpreter: Interpreter) -> Aim:
-    """The requirements, aimed at this interpreter; remembered, as it depends on nothing else but where to look."""
-    project = os.path.join(world.directory, "pyproject.toml")
-    key = digest(
-        provenv.__version__, list(words), world.directory, world.default_index, world.indexes, world.find_links,
-        interpreter.markers, interpreter.libc, interpreter.soabi_flags, os.path.exists(project),
-    )  # fmt: skip
-    known: Aim | None = recall(world.cache, "layers", key)
-    if known is None:
-        from provenv.flows.parse_aim import words_aim
-
-        known = words_aim(world, words, interpreter)
-        remember(world.cache, "layers", key, known)
-    return known
-
-
-def _wanted(world: World, aimed: Aim) -> list[Wanted]:
-    world.events.started("resolve")
-    packages, warnings = solve_target(world, aimed, aimed["targets"][0], {})
-    world.events.finished("resolve")
-    for warning in warnings:
-        world.events.warned(warning)
-    return [_as_wanted(name, chosen) for name, chosen in sorted(packages.items())]
-
-
-def _as_wanted(name: str, chosen: Chosen) -> Wanted:
-    filename, url, hashes, size, _ = chosen.files[0]
-    return Wanted(
-        name=name, version=chosen.version or "", filename=filename, sha256=dict(hashes)["sha256"], url=url, size=size
-    )
+    point(root, interpreter, [place], sites=sites, prompt=prompt, version=provenv.__version__)
+    with open(os.path.join(root, _COMPLETE), "w", encoding="utf-8") as file:
+        file.write(place.directory)

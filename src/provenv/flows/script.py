@@ -9,7 +9,7 @@ from provenv.flows import files
 from provenv.flows.memory import digest, recall, remember
 from provenv.model.script import Block, find_block, with_block
 
-__all__ = ["block_of", "is_script", "project_of", "put_project"]
+__all__ = ["block_of", "is_script", "project_of", "put_project", "text_of"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,14 +45,17 @@ def project_of(world: World, data: bytes) -> bytes:
     """What the block of the world's script says, as a ``pyproject.toml``; of a script without one, an empty project."""
     assert world.script is not None
     block = find_block(data, world.script)
-    if block is None:
-        return _HEADER
+    return _HEADER if block is None else text_of(world, block, world.script)
+
+
+def text_of(world: World, block: Block, where: str) -> bytes:
+    """What a block says, as a ``pyproject.toml``. Raises InputError for a key that looks like a slip of the pen."""
     key = digest(block.content)
     known = recall(world.cache, "scripts", key)
     if known is None:
         from provenv.flows.script_keys import known_keys_only
 
-        known = known_keys_only(block, world.script, world.events)
+        known = known_keys_only(block, where, world.events)
         remember(world.cache, "scripts", key, known)
     return Block(known, line=block.line, start=block.start, end=block.end).as_project()
 
