@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from provenv.universe.view import Row, View
 
 
-_FORMAT = 1
+_FORMAT = 2
 """Of what is remembered of a solution."""
 _WITHOUT_PAGES = 600.0
 """Seconds for which a solution without any package of an index is remembered."""
@@ -119,7 +119,7 @@ def _key(aimed: Aim, target: AimedTarget, pins: Mapping[str, str], told: Answere
 def _plain(chosen: Chosen) -> tuple[object, ...]:
     source = None if chosen.source is None else {kind: dict(table) for kind, table in chosen.source.items()}
     sections = sorted(chosen.sections)
-    return chosen.version, chosen.index, chosen.files, list(chosen.dependencies), sections, source
+    return chosen.version, chosen.index, chosen.files, list(chosen.dependencies), sections, source, chosen.is_held
 
 
 def _as_chosen(
@@ -129,8 +129,9 @@ def _as_chosen(
     dependencies: list[str],
     sections: list[str],
     source: dict[str, Any] | None,
+    is_held: bool,
 ) -> Chosen:
-    return Chosen(version, index, files, dependencies, frozenset(sections), source)
+    return Chosen(version, index, files, dependencies, frozenset(sections), source, is_held=is_held)
 
 
 def answered(
@@ -215,6 +216,7 @@ def prepared_references(
 def _packages(world: World, told: Answered, solution: Solution) -> dict[str, Chosen]:
     answers = told.answers
     sections = _sections(told, solution)
+    named = {row[1] for row, _ in answers.root}
     packages = {}
     for name, candidate in solution.chosen.items():
         view = answers.view(name)
@@ -235,10 +237,17 @@ def _packages(world: World, told: Answered, solution: Solution) -> dict[str, Cho
             sorted(needed),
             frozenset(sections[name]),
             _archive(view) if name in told.target["references"] else None,
+            is_held=name in named and _is_held(view, candidate),
         )
         if view.yanked >> candidate & 1:
             answers.warnings.append(_yanked(answers, view, candidate))
     return packages
+
+
+def _is_held(view: View, candidate: int) -> bool:
+    """Whether there is a newer version that anybody would take."""
+    usable = (2 << view.size) - 2 & ~view.pre & ~view.yanked
+    return usable.bit_length() - 1 > candidate
 
 
 def _sections(told: Answered, solution: Solution) -> dict[str, set[str]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Chosen:
     """One package of one solution."""
 
-    __slots__ = ("dependencies", "files", "index", "sections", "source", "version")
+    __slots__ = ("dependencies", "files", "index", "is_held", "sections", "source", "version")
 
     def __init__(
         self,
@@ -33,6 +33,8 @@ class Chosen:
         dependencies: Sequence[str],
         sections: frozenset[str],
         source: Mapping[str, Any] | None = None,
+        *,
+        is_held: bool = False,
     ) -> None:
         self.version = version
         """None when only a build can tell it."""
@@ -42,6 +44,8 @@ class Chosen:
         self.dependencies = dependencies
         self.sections = sections
         """Parts of the project that bring it in: ``""`` the project itself, ``extra:NAME``, ``group:NAME`` ..."""
+        self.is_held = is_held
+        """The project itself names it, and a newer version could be used on the target."""
         self.source = source
         """For what no index chose: ``{"archive": {...}}``, or ``vcs`` or ``directory``, with the keys of PEP 751."""
 
