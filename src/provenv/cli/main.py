@@ -21,7 +21,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from provenv.build.builder import Workroom
     from provenv.cli.live import ColourChoice
+    from provenv.flows.aimed import Aim
+    from provenv.model.machine import Interpreter
 
 
 def main(argv: list[str]) -> int:
@@ -160,8 +163,22 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
         policy=policy_of(words, variables),
         uses_sources=uses_sources(words, variables),
         variables=variables,
-        credential_urls=tuple(word.partition("@")[2].strip() for word in getattr(words, "with_", ()) if "://" in word),
+        credential_urls=tuple(_url(word) for word in getattr(words, "with_", ()) if "://" in word),
+        rooms=_rooms,
     )
+
+
+def _rooms(world: World, aimed: Aim, interpreter: Interpreter) -> Workroom:
+    """Whoever gives builds their environments; few commands build anything."""
+    from provenv.flows.workroom import Rooms
+
+    return Rooms(world, aimed, interpreter)
+
+
+def _url(word: str) -> str:
+    """The URL of a direct reference: ``name @ URL``, or the URL alone."""
+    name, _, url = word.partition("@")
+    return word if "://" in name else url.strip()
 
 
 def _script(words: Words) -> str | None:

@@ -12,10 +12,13 @@ __all__ = ["World"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
+    from provenv.build.builder import Workroom
+    from provenv.flows.aimed import Aim
     from provenv.index.catalog import Catalog
+    from provenv.model.machine import Interpreter
     from provenv.net.keychain import Keychain
     from provenv.store.store import Store
 
@@ -31,6 +34,7 @@ class World:
     """
 
     __slots__ = (
+        "building",
         "cache",
         "credential_urls",
         "default_index",
@@ -54,6 +58,7 @@ class World:
         "prepared",
         "python_request",
         "refresh",
+        "rooms",
         "script",
         "search_path",
         "uses_sources",
@@ -84,6 +89,7 @@ class World:
         member_directory: str | None = None,
         script: str | None = None,
         variables: Mapping[str, str] | None = None,
+        rooms: Callable[[World, Aim, Interpreter], Workroom] | None = None,
     ) -> None:
         self.directory = directory
         self.cache = cache
@@ -112,6 +118,10 @@ class World:
         """A script with inline metadata, which is then the project; ``directory`` is where it lies."""
         self.variables = dict(variables or {})
         """The variables that programs get which work for us: git, and the backends of builds."""
+        self.rooms = rooms
+        """Makes whoever gives builds their environments: handed down, as that needs a resolution itself."""
+        self.building: tuple[tuple[str, ...], Interpreter] | None = None
+        """What is being built, the outermost first, and with which interpreter: this is the world of its needs."""
         self.given: tuple[str, bytes] | None = None
         """A project that lies in no file: what messages call it, and what its file would hold."""
         self.is_only_here = False
@@ -149,6 +159,14 @@ class World:
         for slot in self.__slots__:
             setattr(other, slot, getattr(self, slot))
         other.is_only_here = True
+        return other
+
+    def inside(self, stack: tuple[str, ...], interpreter: Interpreter) -> World:
+        """The same world within a build: ``stack`` names what is being built."""
+        other = World.__new__(World)
+        for slot in self.__slots__:
+            setattr(other, slot, getattr(self, slot))
+        other.building = (stack, interpreter)
         return other
 
     @property

@@ -6,6 +6,7 @@
     v1/trees/ab/<sha256>/                  a wheel unpacked: files/ and manifest
     v1/bytecode/<tag>/ab/<sha256>/         its byte code: files/ and manifest
     v1/shared/ab/<key>/                    merged site-packages of one set of wheels
+    v1/built/ab/<key>                      which wheel was built from what
     v1/tmp/                                private work, renamed into place when complete
     v1/locks/                              who works on what
 
