@@ -1,0 +1,98 @@
+"""The order in which candidates are tried, and rules of the root that come late."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+
+import pytest
+
+from provenv.solve.core import facts_of, replay
+from provenv.solve.proof import Unsolvable
+from provenv.solve.solver import solve
+from provenv.solve.types import Always, Ask, Rule
+
+Needs = Mapping[tuple[str, int], tuple[Rule, ...]]
+
+
+def solved(
+    needs: Needs,
+    *,
+    prefer: Mapping[str, int] | None = None,
+    tiers: Mapping[str, tuple[int, ...]] | None = None,
+    lowest: Container[str] = (),
+) -> dict[str, int]:
+    search = solve(prefer=prefer, tiers=tiers, lowest=lowest)
+    try:
+        ask: Ask = next(search)
+        while True:
+            ask = search.send(needs.get((ask.package, ask.candidate), ()))
+    except StopIteration as stop:
+        chosen: dict[str, int] = stop.value.chosen
+        return chosen
+
+
+def root(on: str, allow: int, size: int) -> Rule:
+    return Rule(2, on, allow, size, f"root needs {on}")
+
+
+def need(candidate: int, on: str, allow: int, size: int) -> Rule:
+    return Rule(1 << candidate, on, allow, size, f"{candidate} needs {on}")
+
+
+def test_a_tier_is_tried_before_the_next() -> None:
+    # Candidate 3 is a pre-release.
+    needs = {("", 1): (root("a", 0b1110, 3),)}
+
+    assert solved(needs) == {"a": 3}
+    assert solved(needs, tiers={"a": (0b0110,)}) == {"a": 2}
+    assert solved(needs, tiers={"a": (0b0110,)}, lowest={"a"}) == {"a": 1}
+
+
+def test_the_last_tier_is_taken_when_the_others_are_ruled_out_by_conflict() -> None:
+    needs = {
+        ("", 1): (root("a", 0b1110, 3), root("b", 0b10, 1)),
+        ("a", 1): (need(1, "b", 0b100, 2),),
+        ("a", 2): (need(2, "b", 0b100, 2),),
+    }
+    needs["", 1] = (root("a", 0b1110, 3), root("b", 0b010, 2))
+
+    assert solved(needs, tiers={"a": (0b0110,)}) == {"a": 3, "b": 1}
+
+
+def test_a_preference_comes_before_every_tier() -> None:
+    needs = {("", 1): (root("a", 0b1110, 3),)}
+
+    assert solved(needs, prefer={"a": 0b1000}, tiers={"a": (0b0110,)}, lowest={"a"}) == {"a": 3}
+
+
+def test_a_late_rule_of_the_root_holds_from_then_on() -> None:
+    bound = Always("b", 0b010, 2, "bound")
+    needs = {
+        ("", 1): (root("a", 0b110, 2),),
+        ("a", 2): (need(2, "b", 0b110, 2), bound),
+    }
+
+    assert solved(needs) == {"a": 2, "b": 1}
+
+
+def test_a_late_rule_makes_the_solver_go_back_and_still_holds_there() -> None:
+    bound = Always("b", 0b0010, 3, "bound")
+    needs = {
+        ("", 1): (root("a", 0b110, 2), root("c", 0b10, 1)),
+        ("a", 2): (need(2, "b", 0b1000, 3), bound),
+        ("a", 1): (need(1, "b", 0b1110, 3), bound),
+    }
+
+    assert solved(needs) == {"a": 1, "b": 1, "c": 1}
+
+
+def test_a_late_rule_that_cannot_be_met_is_part_of_the_proof() -> None:
+    bound = Always("b", 0b010, 2, "bound")
+    needs = {("", 1): (root("a", 0b10, 1),), ("a", 1): (need(1, "b", 0b100, 2), bound)}
+
+    with pytest.raises(Unsolvable) as failure:
+        solved(needs)
+
+    whys = {why for fact in facts_of(failure.value.proof) for why in fact.whys}
+    assert whys == {"root needs a", "1 needs b", "bound"}
+    assert replay(facts_of(failure.value.proof)) is not None
