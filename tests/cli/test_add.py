@@ -246,3 +246,45 @@ def test_a_password_of_a_direct_reference_is_not_written(house: House) -> None:
     assert house.installed() == {"alpha": "1.0"}
     assert _tool(house)["sources"] == {"alpha": {"url": url}}
     assert "s3cret" not in told.err + house.project_file.read_text() + house.lock_file.read_text()
+
+
+# -- workspaces -------------------------------------------------------------------------------------------
+
+
+def test_in_a_member_the_members_file_is_edited(house: House) -> None:
+    house.wheel("alpha")
+    member = _library(house.directory / "packages/lib")
+    house.project(more='[tool.uv.workspace]\nmembers = ["packages/*"]\n')
+    house.monkeypatch.chdir(member)
+    before = house.project_file.read_bytes()
+    house.do("add", "--no-sync", "alpha")
+    assert tomllib.loads((member / "pyproject.toml").read_text())["project"]["dependencies"] == ["alpha>=1.0"]
+    assert house.project_file.read_bytes() == before
+    assert "alpha" in house.lock_file.read_text()
+    text = (member / "pyproject.toml").read_bytes()
+    house.refused("add", "--no-sync", "missing-package")
+    assert (member / "pyproject.toml").read_bytes() == text
+
+
+def test_a_directory_below_the_root_becomes_a_member(house: House) -> None:
+    _library(house.directory / "packages/lib")
+    house.project(more='[tool.uv.workspace]\nmembers = ["packages/*"]\n')
+    house.do("add", "--frozen", "packages/lib")
+    assert _tool(house, "uv")["sources"] == {"lib": {"workspace": True}}
+    assert _tool(house, "uv")["workspace"]["members"] == ["packages/*"]
+    _library(house.directory / "other", "other")
+    house.do("add", "--frozen", "./other")
+    assert _tool(house, "uv")["workspace"]["members"] == ["packages/*", "other"]
+
+
+def test_credentials_of_a_member_serve_its_needs(house: House) -> None:
+    house.wheel("alpha")
+    house.server.credentials = ("me", "s3cret")
+    url = house.server.file_url("alpha-1.0-py3-none-any.whl").replace("http://", "http://me:s3cret@")
+    member = _library(house.directory / "lib")
+    (member / "pyproject.toml").write_text(
+        f'[project]\nname = "lib"\nversion = "0.1"\ndependencies = ["alpha @ {url}"]\n'
+    )
+    house.project(more='[tool.provenv.workspace]\nmembers = ["lib"]\n')
+    house.do("lock")
+    assert "s3cret" not in house.lock_file.read_text()

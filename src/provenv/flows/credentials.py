@@ -11,7 +11,8 @@ from itertools import chain
 from typing import cast
 
 from provenv.errors import InputError
-from provenv.flows.parse_aim import read_project
+from provenv.flows.project_file import read_project
+from provenv.flows.workspace import members_of
 from provenv.flows.world import World
 from provenv.index.location import default_url, split_name
 from provenv.model.project import Project
@@ -46,8 +47,12 @@ def _places(world: World, project: Project | None) -> Iterator[Access]:
         yield _access(name, url, "auto", world)
     for url in (*world.find_links, *world.credential_urls, default_url()):
         yield _direct(url)
-    if project is not None:
-        yield from _places_of_project(project, world)
+    if project is None:
+        return
+    yield from _places_of_project(project, world)
+    if project.workspace is not None:
+        for member in members_of(world.directory, project.workspace, project.name).all:
+            yield from _places_of_project(member.project, world)
 
 
 def _places_of_project(project: Project, world: World) -> Iterator[Access]:

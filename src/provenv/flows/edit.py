@@ -84,15 +84,16 @@ def all_or_nothing(world: World) -> Iterator[None]:
 
 
 def edited_file(world: World) -> str:
-    """The project file that an edit changes: that of the workspace member the command was given in, or the root's."""
-    if world.member is None:
+    """The file that an edit changes: a script, the project file of the workspace member the command was given in, or
+    the root's."""
+    if world.member_directory is None:
         return world.project_file
-    project = read_project(files.read(world.project_file, _START), world.project_file)
-    if project.workspace is not None:
-        for member in members_of(world.directory, project.workspace, project.name).all:
-            if member.name == world.member:
-                return member.file
-    raise UsageError(f"there is no workspace member named `{world.member}`")
+    return os.path.join(world.member_directory, "pyproject.toml")
+
+
+def _data(world: World, file: str) -> bytes:
+    """What the file says, a script's block told as a project file."""
+    return world.project_data() if file == world.project_file else files.read(file, _START)
 
 
 def add(world: World, addition: Addition) -> Locked | None:
@@ -102,7 +103,7 @@ def add(world: World, addition: Addition) -> Locked | None:
     passwords of URLs are used, and not written.
     """
     file = edited_file(world)
-    before = files.read(file, _START)
+    before = _data(world, file)
     project = read_project(before, file)
     directory = os.path.dirname(file)
     changes = changes_of(
@@ -136,7 +137,7 @@ def remove(world: World, names: Sequence[str], place: Place, *, is_frozen: bool 
     What ``sources`` say of a package goes, too, when no list names it any more.
     """
     file = edited_file(world)
-    before = files.read(file, _START)
+    before = _data(world, file)
     project = read_project(before, file)
     document = Document(before, file)
     array = document.array(*place.path())
@@ -212,7 +213,7 @@ def _add_member(world: World, document: Document, directory: str) -> None:
     """Make a directory a member of the workspace, unless it is one; the root's file may be the one being edited."""
     root = document
     if document.where != world.project_file:
-        root = Document(files.read(world.project_file, _START), world.project_file)
+        root = Document(world.project_data(), world.project_file)
     project = read_project(root.data(), world.project_file)
     if project.workspace is not None:
         known = members_of(world.directory, project.workspace, project.name).all
@@ -226,7 +227,10 @@ def _add_member(world: World, document: Document, directory: str) -> None:
 
 
 def _save(world: World, document: Document, file: str) -> None:
-    files.replace(file, document.data())
+    if file == world.project_file:
+        world.put_project(document.data())
+    else:
+        files.replace(file, document.data())
     world.keychain = None  # the file may name other places now
 
 
