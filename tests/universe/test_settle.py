@@ -81,3 +81,21 @@ def test_a_package_that_is_needed_with_and_without_an_extra(house: House) -> Non
     assert house.installed() == {"alpha": "1.0", "beta": "1.0"}
     house.do("sync", "--extra", "full")
     assert house.installed() == {"alpha": "1.0", "beta": "1.0", "gamma": "1.0"}
+
+
+def test_what_is_read_ahead_and_what_was_kept_are_one(house: House) -> None:
+    """A kept view may be made anew by reading ahead; whatever is read then must reach the one that counts."""
+    house.wheel("beta", "1.0", ("leaf",))
+    house.wheel("beta", "2.0")
+    house.wheel("gate", "1.0", ("beta", "leaf"), extras={"x": ("beta",)})
+    house.wheel("leaf")
+    house.project("beta")
+    house.do("lock")
+    house.project("gate", "beta<2")
+    house.do("lock")
+    assert house.locked() == {"beta": "1.0", "gate": "1.0", "leaf": "1.0"}
+    house.wheel("door", "1.0", ("beta",))
+    house.project("door", "beta<2")
+    house.lock_file.unlink()
+    house.do("lock")
+    assert house.locked() == {"beta": "1.0", "door": "1.0", "leaf": "1.0"}

@@ -95,6 +95,7 @@ class IndexSupply:
     def learn(self, view: View, candidate: int) -> None:
         """Read what a candidate needs, into its view."""
         self._crawl()
+        self._adopt(view)
         if view.known >> candidate & 1:
             return
         told = self._told(view, candidate)
@@ -150,12 +151,24 @@ class IndexSupply:
     def _of(self, view: View) -> Candidates:
         """The files behind a view; a view that came from its file needs its page again, which the cache has."""
         if view.name not in self._candidates:
-            fresh = self.view(view.name, view)
-            if fresh is None or fresh.digest != view.digest:
-                raise Unavailable(
-                    f"the index page of {view.name} changed while the command was running", hint="run the command again"
-                )
+            self.view(view.name, view)
+        self._adopt(view)
         return self._candidates[view.name]
+
+    def _adopt(self, view: View) -> None:
+        """A view that came from its file takes the place of the one that reading ahead made of the same page.
+
+        From then on all that is read goes into the one that the solver is told of.
+        """
+        made = self._views.get(view.name, view)
+        if made is view:
+            return
+        if made is None or made.digest != view.digest:
+            raise Unavailable(
+                f"the index page of {view.name} changed while the command was running", hint="run the command again"
+            )
+        _carry_over(made, view)
+        self._views[view.name] = view
 
     def _crawl(self) -> None:
         """Take in everything that has arrived, without waiting."""
