@@ -192,6 +192,9 @@ def test_indexes_in_uvs_order(place: Place) -> None:
 def test_without_an_index(place: Place) -> None:
     place.project('[tool.provenv]\nno-index = true\nfind-links = ["wheels"]\n')
     assert [kind for _, _, kind, _, _ in place.aim()["locations"]] == ["flat"]
+    place.project("")
+    assert [kind for _, _, kind, _, _ in place.aim()["locations"]] == ["simple"]
+    assert place.aim(has_index=False)["locations"] == []
 
 
 @pytest.mark.parametrize(

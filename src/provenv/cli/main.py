@@ -8,7 +8,7 @@ import time
 
 from provenv import __version__
 from provenv.cli.live import Live, wants_colour
-from provenv.cli.policy import policy_of, uses_sources
+from provenv.cli.policy import has_index, policy_of, uses_sources
 from provenv.cli.quick import cache_directory
 from provenv.cli.words import Words
 from provenv.errors import ProvenvError, UsageError
@@ -162,6 +162,7 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
         member_directory=directory if member is not None else None,
         policy=policy_of(words, variables),
         uses_sources=uses_sources(words, variables),
+        has_index=has_index(words, variables),
         variables=variables,
         credential_urls=tuple(_url(word) for word in getattr(words, "with_", ()) if "://" in word),
         rooms=_rooms,

@@ -103,6 +103,7 @@ def _policy(to: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--exclude-newer-package", metavar="PACKAGE=DATE", action="append", help="the same for one package"
     )
+    group.add_argument("--no-index", action="store_true", help="ask no index, only what --find-links names")
     group.add_argument(
         "--no-sources", action="store_true", help="leave the tables `sources` of projects out of account"
     )

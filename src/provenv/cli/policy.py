@@ -5,7 +5,7 @@ from __future__ import annotations
 from provenv.cli.words import Words
 from provenv.errors import UsageError
 
-__all__ = ["policy_of", "uses_sources"]
+__all__ = ["has_index", "policy_of", "uses_sources"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ def policy_of(words: Words, variables: Mapping[str, str]) -> dict[str, Any]:
 def uses_sources(words: Words, variables: Mapping[str, str]) -> bool:
     """Whether the rules of ``[tool.provenv.sources]`` count."""
     return not (getattr(words, "no_sources", False) or _truth("PROVENV_NO_SOURCES", variables))
+
+
+def has_index(words: Words, variables: Mapping[str, str]) -> bool:
+    """Whether indexes are asked at all."""
+    return not (getattr(words, "no_index", False) or _truth("PROVENV_NO_INDEX", variables))
 
 
 def _variable_word(variable: str, variables: Mapping[str, str]) -> str | None:

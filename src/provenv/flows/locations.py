@@ -43,7 +43,7 @@ def _places(world: World, project: Project) -> Iterator[Place]:
         elif index.name not in given:
             others.append(index)
     default = default or IndexSource(name=None, url=default_url(), is_default=True)
-    if project.has_index:
+    if project.has_index and world.has_index:
         for index in (*others, default):
             name = index.name or ("default" if index.is_default else None)
             yield _plain(

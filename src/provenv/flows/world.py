@@ -45,6 +45,7 @@ class World:
         "find_links",
         "fresh_until",
         "given",
+        "has_index",
         "indexes",
         "is_offline",
         "is_only_here",
@@ -85,6 +86,7 @@ class World:
         credential_urls: tuple[str, ...] = (),
         policy: Mapping[str, Any] | None = None,
         uses_sources: bool = True,
+        has_index: bool = True,
         member: str | None = None,
         member_directory: str | None = None,
         script: str | None = None,
@@ -110,6 +112,8 @@ class World:
         """How to choose, as the command line says it: keys of ``flows.aimed.Policy``. It wins over the project file."""
         self.uses_sources = uses_sources
         """Whether the rules of ``[tool.provenv.sources]`` count."""
+        self.has_index = has_index
+        """Whether indexes are asked at all, or only flat places."""
         self.member = member
         """The workspace member that the command was given in; ``directory`` is then the workspace's root."""
         self.member_directory = member_directory
