@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 
-from provenv.model.target import Target
+from provenv.model.target import PLATFORMS, Target
 from tests.worlds.wheels import build_wheel, core_metadata
 
 __all__ = ["Scenario", "build_index", "write_project"]
@@ -32,8 +33,13 @@ _SYSTEM_MARKER = re.compile(r"\b(?:sys_platform|os_name|platform_system)\b")
 _PYTHON_MARKER = re.compile(r"\bpython(?:_full)?_version\s*[<>=!~]+\s*'(\d+\.\d+)'")
 _OLDEST_PYTHON = re.compile(r">=\s*(\d+\.\d+)")
 _PLATFORMS = {"linux": "linux-x86_64", "macos": "macos-x86_64", "windows": "windows-x86_64"}
-#: Options of a resolver that have a counterpart here. A scenario with any other cannot be told to provenv yet.
-_OPTIONS = {"python", "universal"}
+_TRIPLE = re.compile(
+    r"(?P<machine>x86_64|aarch64)-(?P<system>\w+?)(?P<glibc>_?\d\w*)?(?:-(?P<kind>\w+))?(?:-(?P<abi>\w+))?"
+)
+#: Names of manylinux levels that are older than PEP 600.
+_OLD_LEVELS = {"2014": (2, 17), "2010": (2, 12), "1": (2, 5)}
+#: Options of a resolver that say which targets there are.
+_TARGET_OPTIONS = {"python", "python_platform", "required_environments", "universal"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +52,8 @@ class Scenario:
     requires_python: str
     packages: Mapping[str, Mapping[str, Mapping[str, Any]]]
     """Package -> version -> what the file says of it."""
+    settings: Mapping[str, Any]
+    """``[tool.provenv]`` of the project: the counterpart of the scenario's options."""
     targets: Mapping[str, Target]
     """One for a plain scenario; for a universal one those that its markers tell apart."""
     is_universal: bool
@@ -64,15 +72,22 @@ class Scenario:
         requires_python = root.get("requires_python", f">={python}")
         is_universal = options.get("universal", False)
         requirements = "\n".join(_requirements(root["requires"], packages))
+        targets = _targets(requirements, python, requires_python) if is_universal else _targets("", python, "")
+        if "python_platform" in options:
+            targets = {"asked": _target_of(options["python_platform"], python)}
+        for marker in options.get("required_environments", ()):
+            targets |= _required(Marker(marker), python, list(targets.values()))
+        settings = dict(_settings(options))
         return cls(
             path=path,
             name=document["name"],
             requires=tuple(root["requires"]),
             requires_python=requires_python,
             packages=packages,
-            targets=_targets(requirements, python, requires_python) if is_universal else _targets("", python, ""),
+            settings={key: value for key, value in settings.items() if not key.startswith("?")},
+            targets=targets,
             is_universal=is_universal,
-            options_without_counterpart=tuple(sorted(options.keys() - _OPTIONS)),
+            options_without_counterpart=tuple(key[1:] for key in settings if key.startswith("?")),
             is_satisfiable=document["expected"]["satisfiable"],
             expected=document["expected"].get("packages"),
         )
@@ -100,8 +115,11 @@ def write_project(scenario: Scenario, directory: Path) -> None:
         f"requires-python = {json.dumps(scenario.requires_python)}",
         f"dependencies = {json.dumps(scenario.requires)}",
     ]
+    lines += ["[tool.provenv]", *(f"{key} = {json.dumps(value)}" for key, value in scenario.settings.items())]
     for name, target in scenario.targets.items():
         lines += [f"[tool.provenv.targets.{name}]", f'platform = "{target.platform}"', f'python = "{target.python}"']
+        floors = {"glibc": target.glibc, "musl": target.musl}
+        lines += [f'{key} = "{floor[0]}.{floor[1]}"' for key, floor in floors.items() if floor]
     (directory / "pyproject.toml").write_text("\n".join(lines) + "\n")
 
 
@@ -134,6 +152,56 @@ def _targets(requirements: str, python: str, requires_python: str) -> dict[str, 
         for system, platform in systems.items()
     ]
     return {target.name: target for target in targets}
+
+
+def _settings(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What an option is called here; one without a counterpart begins with a question mark."""
+    for key, value in options.items():
+        if key == "prereleases":
+            # Once it was only whether all are admitted; a word is uv's own.
+            yield "prerelease", value if isinstance(value, str) else "allow" if value else "if-necessary-or-explicit"
+        elif key == "resolution":
+            yield key, value
+        elif key in ("no_build", "no_binary"):
+            is_all = value is True or ":all:" in (value or ())
+            yield (key.replace("_", "-"), True) if is_all else (f"{key.replace('_', '-')}-package", value or [])
+        elif key not in _TARGET_OPTIONS:
+            yield f"?{key}", value
+
+
+def _target_of(platform: str, python: str) -> Target:
+    """The target that uv's ``--python-platform`` names."""
+    usual = {"linux": "linux-x86_64", "macos": "macos-arm64", "windows": "windows-x86_64"}
+    if platform in usual:
+        return Target(name="asked", platform=usual[platform], python=python)
+    found = _TRIPLE.fullmatch(platform)
+    assert found is not None, platform
+    machine, level = found["machine"], (found["glibc"] or "").removeprefix("_")
+    if found["kind"] == "windows":
+        return Target(name="asked", platform="windows-x86_64", python=python)
+    if found["system"] == "apple":
+        return Target(name="asked", platform=f"macos-{machine.replace('aarch64', 'arm64')}", python=python)
+    numbers = _OLD_LEVELS.get(level) or tuple(map(int, level.split("_"))) if level else None
+    assert numbers is None or len(numbers) == 2
+    return Target(
+        name="asked",
+        platform=f"linux-{machine}",
+        python=python,
+        glibc=numbers,
+        musl=(1, 2) if found["abi"] == "musl" else None,
+    )
+
+
+def _required(marker: Marker, python: str, targets: list[Target]) -> dict[str, Target]:
+    """Targets of platforms that must be covered, for every Python that the others have."""
+    pythons = sorted({target.python for target in targets}) or [python]
+    every = [
+        Target(name=f"{platform}-{number.replace('.', '')}", platform=platform, python=number)
+        for platform in PLATFORMS
+        for number in pythons
+        if not any((target.platform, target.python) == (platform, number) for target in targets)
+    ]
+    return {target.name: target for target in every if marker.evaluate(dict(target.environment()))}
 
 
 def _build(directory: Path, name: str, version: str, told: Mapping[str, Any]) -> Iterator[Path]:

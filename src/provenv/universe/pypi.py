@@ -253,10 +253,21 @@ class IndexSupply:
         """What the project itself says of a candidate (``dependency-metadata``), as METADATA."""
         if view.name in self._direct:
             return None
+        tables = self._choices.told(view.name)
+        if not tables:
+            return None
+        from provenv.build.static import metadata_of_table
+
         version = view.versions[candidate - 1]
-        for table in self._choices.told(view.name):
-            if table.get("version") is None or _is_same(table["version"], version):
-                return _metadata_of(table, version)
+        exact = [table for table in tables if table.get("version") and _is_same(table["version"], version)]
+        for table in (*exact, *(table for table in tables if not table.get("version"))):
+            return metadata_of_table(
+                view.name,
+                version,
+                requires=table.get("requires-dist", ()),
+                provides=table.get("provides-extra", ()),
+                requires_python=table.get("requires-python"),
+            )
         return None
 
 
@@ -265,15 +276,6 @@ def _is_same(one: str, other: str) -> bool:
         return Version(one) == Version(other)
     except InvalidVersion:
         return False
-
-
-def _metadata_of(table: Mapping[str, Any], version: str) -> bytes:
-    lines = ["Metadata-Version: 2.3", f"Name: {table['name']}", f"Version: {version}"]
-    if table.get("requires-python"):
-        lines.append(f"Requires-Python: {table['requires-python']}")
-    lines += [f"Requires-Dist: {requirement}" for requirement in table.get("requires-dist", ())]
-    lines += [f"Provides-Extra: {extra}" for extra in table.get("provides-extra", table.get("provides-extras", ()))]
-    return "\n".join(lines).encode()
 
 
 def _broken(view: View) -> int:
