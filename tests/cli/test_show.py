@@ -59,6 +59,41 @@ def test_tree_of_one_package(family: House) -> None:
     assert "`gamma` is not in the lock" in message
 
 
+def test_tree_tells_newer_versions_and_sizes(house: House) -> None:
+    for version in ("1.0", "2.0", "3.0rc1"):
+        house.wheel("alpha", version)
+    size = house.wheel("beta").stat().st_size
+    house.project("alpha<2", "beta")
+    house.do("lock")
+    assert "alpha v1.0 (latest: v2.0)" in house.do("tree", "--outdated").out
+    assert "latest" not in house.do("tree", "--outdated", "--package", "beta").out
+    assert f"beta v1.0 ({size} B)" in house.do("tree", "--show-sizes").out
+
+
+def test_tree_unfolded_everywhere_and_pruned(family: House) -> None:
+    assert "(*)" in family.do("tree").out
+    whole = family.do("tree", "--no-dedupe").out
+    assert "(*)" not in whole
+    assert whole.count("shared v3.0") == 4
+    pruned = family.do("tree", "--prune", "shared", "--prune", "quick").out
+    assert "shared" not in pruned
+    assert "quick" not in pruned
+    assert "beta[fast] v2.0" in pruned
+
+
+def test_tree_where_parts_exclude_one_another(house: House) -> None:
+    house.wheel("alpha", "1.0")
+    house.wheel("alpha", "2.0")
+    extras = '[project.optional-dependencies]\nold = ["alpha<2"]\nnew = ["alpha>=2"]\n'
+    house.project(more=f'{extras}[tool.uv]\nconflicts = [[{{ extra = "old" }}, {{ extra = "new" }}]]\n')
+    house.do("lock")
+    out = house.do("tree").out
+    assert "(extra: old)" in out
+    assert "(extra: new)" in out
+    assert "1.0" in out
+    assert "2.0" in out
+
+
 def test_tree_as_json(family: House) -> None:
     document = json.loads(family.do("tree", "--json").out)
     assert "alpha" in json.dumps(document)

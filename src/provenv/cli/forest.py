@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from provenv.cli.words import Words
 from provenv.errors import UsageError
-from provenv.flows.target import environment_of, lock_bytes
-from provenv.flows.tree import Graph, tree
+from provenv.flows.aimed import AimedTarget
+from provenv.flows.target import lock_bytes, target_of
+from provenv.flows.tree import Graph, Root, tree
 from provenv.flows.world import World
 from provenv.show import json as show_json
 from provenv.show import tree as show_tree
+from provenv.show.text import bytes_text
 
 __all__ = ["forest"]
 
@@ -20,12 +23,31 @@ def forest(words: Words, world: World) -> str:
     data = lock_bytes(world, is_locked=words.locked, is_frozen=words.frozen)
     from provenv.flows.aim import aim
 
-    graph = tree(world, data, environment_of(world, words.target), aim(world)["name"], words.target)
-    packages, roots = _inverted(graph) if words.invert else _upright(graph, has_dev=not words.no_dev)
+    target = target_of(world, words.target)
+    graph = tree(world, data, target, aim(world)["name"])
+    notes = _notes(words, world, graph, target)
+    packages, roots = _inverted(graph, notes) if words.invert else _upright(graph, notes, has_dev=not words.no_dev)
     if words.package:
         roots = [show_tree.Branch(key=_known(graph, name)) for name in words.package]
-    nodes = show_tree.grow(packages, roots, depth=words.depth)
+    if words.prune:
+        packages = _pruned(packages, {_known(graph, name) for name in words.prune})
+    nodes = show_tree.grow(packages, roots, depth=words.depth, is_deduplicated=not words.no_dedupe)
     return show_json.tree(nodes) if words.json else show_tree.tree(nodes)
+
+
+def _notes(words: Words, world: World, graph: Graph, target: AimedTarget) -> dict[str, tuple[str, ...]]:
+    """What is told of packages besides their versions."""
+    notes: dict[str, list[str]] = {name: [] for name in graph.versions}
+    if words.outdated:
+        from provenv.flows.outdated import newest_versions
+
+        for name, newest in newest_versions(world, target, list(graph.versions)).items():
+            if newest not in graph.versions[name].split(", "):
+                notes[name].append(f"latest: v{newest}")
+    if words.show_sizes:
+        for name, size in graph.sizes.items():
+            notes[name].append(bytes_text(size))
+    return {name: tuple(texts) for name, texts in notes.items()}
 
 
 def _known(graph: Graph, name: str) -> str:
@@ -37,30 +59,55 @@ def _known(graph: Graph, name: str) -> str:
     return normal
 
 
-def _packages(graph: Graph, needs: Mapping[str, Sequence[str]]) -> dict[str, show_tree.Package]:
+def _packages(
+    graph: Graph, needs: Mapping[str, Sequence[str]], notes: Mapping[str, tuple[str, ...]]
+) -> dict[str, show_tree.Package]:
     return {
         name: show_tree.Package(
-            name=name, version=version, needs=tuple(show_tree.Branch(key=other) for other in needs.get(name, ()))
+            name=name,
+            version=version,
+            notes=notes[name],
+            needs=tuple(show_tree.Branch(key=other) for other in needs.get(name, ())),
         )
         for name, version in graph.versions.items()
     }
 
 
-def _upright(graph: Graph, *, has_dev: bool) -> tuple[dict[str, show_tree.Package], list[show_tree.Branch]]:
-    packages = _packages(graph, graph.needs)
-    branches = [
-        show_tree.Branch(key=name, label=part.replace(":", ": "))
-        for part, names in graph.roots.items()
-        if has_dev or part != "group:dev"
-        for name in names
-    ]
+def _pruned(packages: Mapping[str, show_tree.Package], left_out: set[str]) -> dict[str, show_tree.Package]:
+    """The packages without those left out and what only they need."""
+    return {
+        key: replace(package, needs=tuple(need for need in package.needs if need.key not in left_out))
+        for key, package in packages.items()
+    }
+
+
+def _branches(parts: Mapping[str, Sequence[Root]], *, has_dev: bool) -> Iterator[show_tree.Branch]:
+    for part, roots in parts.items():
+        if has_dev or part != "group:dev":
+            for root in roots:
+                yield show_tree.Branch(key=root.name, extras=root.extras, label=part.replace(":", ": "))
+
+
+def _upright(
+    graph: Graph, notes: Mapping[str, tuple[str, ...]], *, has_dev: bool
+) -> tuple[dict[str, show_tree.Package], list[show_tree.Branch]]:
+    packages = _packages(graph, graph.needs, notes)
+    for member, parts in graph.members.items():
+        if member in packages:
+            own = packages[member]
+            packages[member] = replace(own, needs=(*own.needs, *_branches(parts, has_dev=has_dev)))
+    branches = list(_branches(graph.roots, has_dev=has_dev))
+    roots = [show_tree.Branch(key=member) for member in graph.members if member in packages]
     if graph.name is None:
-        return packages, branches
-    packages[""] = show_tree.Package(name=graph.name, version=None, needs=tuple(branches))
-    return packages, [show_tree.Branch(key="")]
+        return packages, [*branches, *roots]
+    version = graph.versions.get(graph.name) or None
+    packages[""] = show_tree.Package(name=graph.name, version=version, needs=tuple(branches))
+    return packages, [show_tree.Branch(key=""), *roots]
 
 
-def _inverted(graph: Graph) -> tuple[dict[str, show_tree.Package], list[show_tree.Branch]]:
+def _inverted(
+    graph: Graph, notes: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, show_tree.Package], list[show_tree.Branch]]:
     users: dict[str, list[str]] = {}
     for name, needed in graph.needs.items():
         for other in needed:
@@ -79,4 +126,4 @@ def _inverted(graph: Graph) -> tuple[dict[str, show_tree.Package], list[show_tre
             if name not in seen:
                 seen.add(name)
                 waiting.extend(users.get(name, ()))
-    return _packages(graph, users), [show_tree.Branch(key=name) for name in roots]
+    return _packages(graph, users, notes), [show_tree.Branch(key=name) for name in roots]

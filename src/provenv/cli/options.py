@@ -405,6 +405,16 @@ def _tree(to: argparse.ArgumentParser) -> None:
     )
     to.add_argument("--target", metavar="NAME", help="the target to show; otherwise the first one that the lock has")
     to.add_argument("--no-dev", action="store_true", help="leave out the group `dev`")
+    to.add_argument(
+        "--prune",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="leave out this package and what only it needs",
+    )
+    to.add_argument("--no-dedupe", action="store_true", help="unfold a package wherever it stands")
+    to.add_argument("--outdated", action="store_true", help="tell the newest version of what is older than it")
+    to.add_argument("--show-sizes", action="store_true", help="tell the sizes of what would be downloaded")
     _lock_modes(to)
     _interpreter(to)
     _indexes(to)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from provenv.errors import StaleLock, UsageError
 from provenv.flows import files
 from provenv.flows.aim import aim
@@ -17,7 +15,7 @@ from provenv.flows.world import World
 from provenv.model.machine import Interpreter
 from provenv.model.plan import Unbuilt, Wanted
 
-__all__ = ["environment_of", "lock_bytes", "this_interpreter", "wanted_of_target"]
+__all__ = ["lock_bytes", "target_of", "this_interpreter", "wanted_of_target"]
 
 
 def wanted_of_target(
@@ -34,17 +32,17 @@ def wanted_of_target(
     return select_for(world, data, choice, environment=target["environment"], tags=target["tags"], target=name)
 
 
-def environment_of(world: World, name: str | None) -> Mapping[str, str]:
-    """The marker environment of a target; without a name that of this machine if it is one, else of the first."""
+def target_of(world: World, name: str | None) -> AimedTarget:
+    """The target of that name; without a name this machine's if it is one, else the first. Raises UsageError."""
     if name is not None:
-        return _named(world, name)["environment"]
+        return _named(world, name)
     aimed = aim(world)
-    environments = [target["environment"] for target in aimed["targets"]]
+    targets = aimed["targets"]
     if aimed["interpreter"] is None:
-        return environments[0]
+        return targets[0]
     here = dict(this_interpreter(world).markers)
     keys = ("sys_platform", "platform_machine")
-    return next((one for one in environments if all(one[key] == here[key] for key in keys)), environments[0])
+    return next((one for one in targets if all(one["environment"][key] == here[key] for key in keys)), targets[0])
 
 
 def lock_bytes(world: World, *, is_locked: bool = False, is_frozen: bool = False) -> bytes:

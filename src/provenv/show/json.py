@@ -58,6 +58,8 @@ def _node(node: Node) -> dict[str, Any]:
         told["extras"] = list(node.extras)
     if node.label:
         told["label"] = node.label
+    if node.notes:
+        told["notes"] = list(node.notes)
     if node.is_repeated:
         told["repeated"] = True
     told["dependencies"] = [_node(child) for child in node.children]

@@ -27,6 +27,8 @@ class Package:
     name: str
     version: str | None = None
     needs: tuple[Branch, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What else is told of it wherever it stands, as ``latest: v2.0``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,29 +39,39 @@ class Node:
     version: str | None = None
     extras: tuple[str, ...] = ()
     label: str = ""
+    notes: tuple[str, ...] = ()
     children: tuple[Node, ...] = ()
     is_repeated: bool = False
 
 
-def grow(packages: Mapping[str, Package], roots: Iterable[Branch], *, depth: int | None = None) -> tuple[Node, ...]:
+def grow(
+    packages: Mapping[str, Package],
+    roots: Iterable[Branch],
+    *,
+    depth: int | None = None,
+    is_deduplicated: bool = True,
+) -> tuple[Node, ...]:
     """Unfold a graph into trees, each package once; ``depth`` 0 keeps the roots only.
 
-    A package that needs nothing is never marked as repeated. Raises KeyError when a branch names an unknown package.
+    Unless ``is_deduplicated``, a package is unfolded wherever it stands, but not below itself. A package that needs
+    nothing is never marked as repeated. Raises KeyError when a branch names an unknown package.
     """
     told: set[str] = set()
 
-    def node(branch: Branch, left: int | None) -> Node:
+    def node(branch: Branch, left: int | None, above: frozenset[str] = frozenset()) -> Node:
         package = packages[branch.key]
-        is_repeated = branch.key in told and bool(package.needs)
+        is_repeated = branch.key in (told if is_deduplicated else above) and bool(package.needs)
         told.add(branch.key)
+        above |= {branch.key}
         children: tuple[Node, ...] = ()
         if not is_repeated and left != 0:
-            children = tuple(node(need, None if left is None else left - 1) for need in package.needs)
+            children = tuple(node(need, None if left is None else left - 1, above) for need in package.needs)
         return Node(
             name=package.name,
             version=package.version,
             extras=branch.extras,
             label=branch.label,
+            notes=package.notes,
             children=children,
             is_repeated=is_repeated,
         )
@@ -88,5 +100,5 @@ def _draw(nodes: Sequence[Node], margin: str, lines: list[str]) -> None:
 def _line(node: Node) -> str:
     extras = f"[{','.join(node.extras)}]" if node.extras else ""
     version = f" v{node.version}" if node.version else ""
-    label = f" ({node.label})" if node.label else ""
+    label = "".join(f" ({text})" for text in (node.label, *node.notes) if text)
     return clean(f"{node.name}{extras}{version}{label}") + (" (*)" if node.is_repeated else "")
