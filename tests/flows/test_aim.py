@@ -218,3 +218,22 @@ def test_what_cannot_be(place: Place, more: str, told: str) -> None:
     with pytest.raises(InputError) as caught:
         place.aim()
     assert told in str(caught.value)
+
+
+def test_conflicts_of_extras_that_only_a_build_can_tell(place: Place) -> None:
+    place.write(
+        "pyproject.toml",
+        '[project]\nname = "demo"\ndynamic = ["dependencies", "optional-dependencies"]\n'
+        "[build-system]\nrequires = []\n[tool.uv]\n"
+        'conflicts = [[{ extra = "a" }, { extra = "b" }], [{ group = "x" }, { group = "y" }, { extra = "a" }]]\n'
+        "[dependency-groups]\nx = []\ny = []\n",
+    )
+    assert place.aim()["conflicts"] == [["group:x", "group:y"]]
+
+
+def test_a_file_without_a_project(place: Place) -> None:
+    place.write("pyproject.toml", "[tool.black]\nline-length = 3\n")
+    with pytest.raises(InputError, match=r"there is no \[project\] in it"):
+        place.aim()
+    place.write("pyproject.toml", '[dependency-groups]\ndev = ["a"]\n')
+    assert place.aim()["name"] is None

@@ -77,6 +77,12 @@ def _check(world: World, project: Project) -> None:
             "the project says `managed = false`: it is not to be locked or synced",
             hint="take `managed` out, or use `provenv run --no-project`",
         )
+    if not (project.has_project or project.workspace or project.groups):
+        raise InputError(
+            world.project_file,
+            "there is no [project] in it",
+            hint="`provenv init` starts one; requirements belong under `dependencies` of [project]",
+        )
     wanted = project.required_version
     if wanted is not None and not SpecifierSet(wanted).contains(provenv.__version__, prereleases=True):
         raise InputError(
@@ -160,20 +166,28 @@ def _handed_down(root: Project, above: str, below: str) -> Mapping[str, Any]:
 
 
 def _conflicts(root: Author, members: Sequence[Author]) -> list[list[str]]:
-    """Sets of sections that are never installed together."""
+    """Sets of sections that are never installed together.
+
+    An extra that only a build can tell of is left out of them.
+    """
+    authors = (root, *members)
+    known = {author.section(part) for author in authors for part in _parts(author)}
+    hidden = [author.prefix for author in authors if "optional-dependencies" in author.project.dynamic]
     found = []
-    for author in (root, *members):
+    for author in authors:
         for parts in author.project.conflicts:
-            found.append([part.section(root.project.name, author.prefix) for part in parts])
-    known = {author.section(part) for author in (root, *members) for part in _parts(author)}
-    for one in found:
-        for section in one:
-            if section not in known:
-                raise InputError(
-                    f"{root.file}: conflicts",
-                    f"there is no {' '.join(section.split(':')[-2:])}",
-                    hint="a conflict is between extras, groups or members that exist",
-                )
+            sections = [part.section(root.project.name, author.prefix) for part in parts]
+            for section in sections:
+                prefix = section.rpartition("extra:")[0].rstrip(":")
+                if section not in known and not ("extra:" in section and prefix in hidden):
+                    raise InputError(
+                        f"{author.file}: conflicts",
+                        f"there is no {' '.join(section.split(':')[-2:])}",
+                        hint="a conflict is between extras, groups or members that exist",
+                    )
+            present = [section for section in sections if section in known]
+            if len(present) > 1 and present not in found:
+                found.append(present)
     return found
 
 
