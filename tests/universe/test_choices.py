@@ -105,3 +105,10 @@ def test_upload_times() -> None:
     assert uploaded("2024-01-10T12:00:00") == NOON
     assert uploaded("noon") is None
     assert uploaded(None) is None
+
+
+def test_only_a_span_moves_with_time() -> None:
+    policy = {"exclude_newer": "1 week", "exclude_newer_package": {"alpha": "2024-01-01", "beta": None}}
+    choices = Choices(policy, NOON)
+
+    assert (choices.moves("alpha"), choices.moves("beta"), choices.moves("gamma")) == (False, False, True)

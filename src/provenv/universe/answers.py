@@ -86,6 +86,7 @@ class Answers:
         for row, where in constraints:
             self.constraints.setdefault(row[1], []).append((row, where))
         self._choices = Choices(policy, now)
+        self._now = now
         self._overrides = overrides or {}
         self._excludes = frozenset(excludes)
         self._constrained: set[str] = set()
@@ -159,6 +160,13 @@ class Answers:
         if found is not None:
             self._note_order(found)
         return found
+
+    def expires(self, view: View) -> float:
+        """Until when the view holds: as long as its page is fresh, and no further file becomes old enough."""
+        cutoff = self._choices.cutoff(view.name)
+        if cutoff is None or view.window is None or not self._choices.moves(view.name):
+            return view.expires
+        return min(view.expires, self._now + view.window[1] - cutoff)
 
     def _holds(self, view: View) -> bool:
         return self._is_fresh(view) and view.holds_at(self._choices.cutoff(view.name))

@@ -80,6 +80,16 @@ class Choices:
                 self._cutoffs[name] = None
         return self._cutoffs[name]
 
+    def moves(self, name: str) -> bool:
+        """Whether the cut-off of the package is counted back from now, so that files come in as time goes by."""
+        packages = self._policy.get("exclude_newer_package") or {}
+        text = packages[name] if name in packages else self._policy.get("exclude_newer")
+        if not text:
+            return False
+        from provenv.universe.cutoff import moment
+
+        return moment(text, self._now) != moment(text, self._now + 1)
+
     def told(self, name: str) -> list[Mapping[str, Any]]:
         """What ``dependency-metadata`` says of the package, one table per version or one for all."""
         return [table for table in self._metadata if table.get("name") == name]
