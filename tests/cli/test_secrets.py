@@ -188,3 +188,52 @@ def test_files_on_another_port_are_asked_for_without_them(house: House) -> None:
         assert other.count("/files/*.whl") == 2
         assert all(seen.headers["Authorization"] is None for seen in other.requests)
     _nowhere(house, told)
+
+
+def test_adding_what_needs_a_password(house: House) -> None:
+    _named(house)
+    house.monkeypatch.setenv("PROVENV_INDEX_OUR_OWN_USERNAME", "user")
+    house.monkeypatch.setenv("PROVENV_INDEX_OUR_OWN_PASSWORD", _SECRET)
+    house.monkeypatch.setenv("TOKEN_1", _SECRET)
+    place = house.server.file_url("beta-1.0-py3-none-any.whl")
+    (house.directory / "r.txt").write_text(f"beta @ {place.replace('http://', 'http://user:${TOKEN_1}@')}\n")
+    told = [house.do("add", "-v", "-r", "r.txt"), house.do("remove", "beta")]
+    url = house.server.url_with("user", _SECRET)
+    told += [house.do("add", "-v", "beta", "--index", f"second={url}"), house.do("sync"), house.do("tree")]
+    told += [
+        house.give("add", "missing-package"),
+        house.give("add", "alpha>=9"),
+        house.give("add", f"{url}/nothing.whl"),
+    ]
+    told += [house.give("add", f"{place.replace('http://', f'http://user:{_SECRET}@')}.nothing")]
+    told += [house.give("add", "-r", "missing.txt", "--index", url), house.give("lock", "--index", f"x={url}/wrong/")]
+    assert [one.code for one in told[-6:]] == [1, 1, 2, 2, 1, 0]
+    _nowhere(house, *told)
+    assert not house.project_file.read_text().count("user")
+
+
+def test_a_password_in_a_mistake_of_a_requirements_file(house: House) -> None:
+    house.project()
+    house.monkeypatch.setenv("TOKEN_1", _SECRET)
+    for line in (
+        "alpha @@ https://user:${TOKEN_1}@files.example/a.whl",
+        "--index-url https://u:${TOKEN_1}@x.example y",
+    ):
+        (house.directory / "r.txt").write_text(f"{line}\n")
+        told = house.give("add", "-r", "r.txt")
+        assert told.code == 1
+        assert "r.txt:1" in told.err
+        _nowhere(house, told)
+
+
+def test_stamps_do_not_depend_on_passwords(house: House) -> None:
+    """A file's name must not tell whether a guess of the password is right."""
+    _named(house)
+    house.monkeypatch.setenv("PROVENV_INDEX_OUR_OWN_USERNAME", "user")
+    house.monkeypatch.setenv("PROVENV_INDEX_OUR_OWN_PASSWORD", _SECRET)
+    house.do("lock")
+    house.do("lock")
+    stamps = sorted(path.name for path in (house.cache / "memory/stamps").iterdir())
+    house.monkeypatch.setenv("PROVENV_INDEX_OUR_OWN_PASSWORD", "another")
+    house.do("lock")
+    assert sorted(path.name for path in (house.cache / "memory/stamps").iterdir()) == stamps

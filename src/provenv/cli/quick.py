@@ -199,7 +199,11 @@ def cache_directory(variables: "Mapping[str, str]") -> str:
 
 def stamp_path(words: "Sequence[str]", variables: "Mapping[str, str]") -> str:
     """Where the stamp of these words lies: they mean the same only here, in this version, under the same variables."""
-    ours = sorted(item for item in variables.items() if item[0].startswith(("PROVENV_", "SSL_CERT_")))
+    ours = sorted(
+        (name, value)
+        for name, value in variables.items()
+        if name.startswith(("PROVENV_", "SSL_CERT_")) and not name.endswith("_PASSWORD")
+    )
     if words[1:2] in (("script",), ("run",)):  # no project says which interpreter or place
         ours += [(name, variables.get(name, "")) for name in ("HOME", "PATH", "XDG_DATA_HOME")]
     key = marshal.dumps((_FORMAT, sys.version, __file__, os.getcwd(), list(words), ours), 2)
