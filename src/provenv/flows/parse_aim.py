@@ -77,11 +77,12 @@ def _check(world: World, project: Project) -> None:
             "the project says `managed = false`: it is not to be locked or synced",
             hint="take `managed` out, or use `provenv run --no-project`",
         )
-    if not (project.has_project or project.workspace or project.groups):
+    if not (project.has_project or project.workspace or project.groups) and _has_setup(world.directory):
+        # Nothing would be locked, and its author thinks otherwise.
         raise InputError(
             world.project_file,
-            "there is no [project] in it",
-            hint="`provenv init` starts one; requirements belong under `dependencies` of [project]",
+            "there is no [project] in it, and what setup.py or setup.cfg says cannot be known without running it",
+            hint="write name, version and dependencies as [project] (PEP 621)",
         )
     wanted = project.required_version
     if wanted is not None and not SpecifierSet(wanted).contains(provenv.__version__, prereleases=True):
@@ -89,6 +90,10 @@ def _check(world: World, project: Project) -> None:
             f"{world.project_file}: tool.provenv.required-version",
             f"the project wants provenv {wanted}; this is {provenv.__version__}",
         )
+
+
+def _has_setup(directory: str) -> bool:
+    return any(os.path.exists(os.path.join(directory, name)) for name in ("setup.py", "setup.cfg"))
 
 
 def _combined(projects: Sequence[Project]) -> str | None:
