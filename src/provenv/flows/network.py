@@ -7,16 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import provenv
-from provenv.flows.aimed import Aim, AimedTarget
-from provenv.flows.credentials import keychain
 from provenv.flows.world import World
 from provenv.index.catalog import Catalog
 from provenv.index.location import Location
 from provenv.net.client import Client
 from provenv.net.settings import NetSettings
-from provenv.universe.pypi import IndexSupply
 
-__all__ = ["Place", "catalog", "supply"]
+__all__ = ["Place", "catalog", "door"]
 
 
 Place: TypeAlias = tuple[str, str, str, bool, tuple[int, ...]]
@@ -48,23 +45,27 @@ def catalog(
     )
 
 
-def supply(world: World, aimed: Aim, target: AimedTarget) -> IndexSupply:
-    """The supply of one target; ``world.close`` closes the catalog behind it."""
-    locations, pinned = aimed["locations"], target["pinned"]
-    is_combined = aimed["policy"]["index_strategy"] != "first-index"
+def door(
+    world: World,
+    locations: Sequence[Place],
+    pinned: Mapping[str, str] | None = None,
+    *,
+    is_combined: bool = False,
+) -> Catalog:
+    """The catalog of some locations, which all of a command share; ``world.close`` closes it."""
     key = (
         *((name, url, kind, is_explicit, tuple(statuses)) for name, url, kind, is_explicit, statuses in locations),
-        *sorted(pinned.items()),
+        *sorted((pinned or {}).items()),
         is_combined,
     )
     if key not in world.doors:
         world.doors[key] = catalog(world, locations, pinned, is_combined=is_combined)
-    return IndexSupply(
-        world.doors[key], target["environment"], target["tags"], world.events, policy=aimed["policy"], now=world.now
-    )
+    return world.doors[key]
 
 
 def _settings(world: World) -> NetSettings:
+    from provenv.flows.credentials import keychain  # reads the project again: 20 ms that most commands do without
+
     return NetSettings(
         user_agent=f"provenv/{provenv.__version__}",
         is_offline=world.is_offline,
