@@ -1,0 +1,210 @@
+"""Scripts with inline metadata: run, locked, edited."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.worlds.house import BASE_PYTHON, House, Told
+
+
+def _script(house: House, *lines: str, name: str = "task.py", code: str = "", head: str = "") -> Path:
+    path = house.directory / name
+    block = "".join(f"# {line}\n" for line in lines)
+    path.write_text(f"{head}# /// script\n{block}# ///\n{code or _CODE}")
+    return path
+
+
+_CODE = """\
+import importlib.metadata, sys
+print({one.metadata["Name"]: one.version for one in importlib.metadata.distributions()}, sys.argv[1:])
+"""
+
+
+def _run(house: House, *words: str, code: int = 0, **variables: str) -> Told:
+    told = house.launch("run", *words, **variables)
+    assert told.code == code, told
+    return told
+
+
+def test_a_script_has_its_own_environment(house: House) -> None:
+    house.wheel("alpha", "1.0", ("beta",))
+    house.wheel("beta", "2.0")
+    house.wheel("gamma")
+    house.project("gamma")
+    _script(house, 'dependencies = ["alpha"]')
+    for _ in range(2):
+        assert _run(house, "task.py", "-x", "--help").out == "{'alpha': '1.0', 'beta': '2.0'} ['-x', '--help']\n"
+    assert not house.environment.exists()
+    assert not house.lock_file.exists()
+    assert sorted(os.listdir(house.directory)) == ["pyproject.toml", "task.py"]
+
+
+def test_a_warm_start_imports_nothing_and_asks_nobody(house: House) -> None:
+    house.wheel("alpha")
+    _script(house, 'dependencies = ["alpha"]')
+    for words in (("task.py",), ("--script", "task.py")):
+        _run(house, *words)
+        house.server.requests.clear()
+        done = subprocess.run(
+            [house.launcher.parent / "python3", "-X", "importtime", "-I", "-S", house.launcher, "run", *words],
+            cwd=house.directory,
+            env={"PATH": os.environ["PATH"], **house.variables()},
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout == "{'alpha': '1.0'} []\n"
+        assert "provenv.flows.run" in done.stderr
+        assert "provenv.cli.main" not in done.stderr
+        assert not house.server.requests
+
+
+def test_what_changes_the_script_or_its_surroundings_is_seen(house: House) -> None:
+    house.wheel("alpha", "1.0")
+    house.wheel("beta", "1.0")
+    script = _script(house, 'dependencies = ["alpha"]')
+    _run(house, "task.py")
+    _script(house, 'dependencies = ["beta"]')
+    assert _run(house, "task.py").out == "{'beta': '1.0'} []\n"
+    script.write_text("print('plain')\n")
+    assert _run(house, "task.py").out == "plain\n"
+    _script(house, 'dependencies = ["alpha"]')
+    assert _run(house, "task.py").out == "{'alpha': '1.0'} []\n"
+    layers = house.cache / "layers"
+    subprocess.run(["rm", "-r", str(layers)], check=True)
+    assert _run(house, "task.py").out == "{'alpha': '1.0'} []\n"
+    subprocess.run(["chmod", "-R", "u+w", str(house.cache / "store")], check=True)
+    subprocess.run(["rm", "-r", str(house.cache / "store")], check=True)
+    assert _run(house, "task.py").out == "{'alpha': '1.0'} []\n"
+
+
+def test_a_newer_version_is_taken_when_the_page_has_expired(house: House) -> None:
+    house.server.cache_control = "max-age=0"
+    house.wheel("alpha", "1.0")
+    _script(house, 'dependencies = ["alpha"]')
+    assert _run(house, "task.py").out == "{'alpha': '1.0'} []\n"
+    house.wheel("alpha", "2.0")
+    assert _run(house, "task.py").out == "{'alpha': '2.0'} []\n"
+
+
+def test_locked_beside_the_script(house: House) -> None:
+    house.wheel("alpha", "1.0")
+    _script(house, 'dependencies = ["alpha"]')
+    assert "no lock" in _run(house, "--locked", "task.py", code=1).err
+    assert "no lock" in _run(house, "--frozen", "task.py", code=1).err
+    house.do("lock", "--script", "task.py")
+    lock = house.directory / "task.py.lock"
+    assert 'name = "alpha"' in lock.read_text()
+    house.wheel("alpha", "2.0")
+    house.wheel("beta", "1.0")
+    assert _run(house, "--refresh", "task.py").out == "{'alpha': '1.0'} []\n"
+    assert _run(house, "--locked", "task.py").out == "{'alpha': '1.0'} []\n"
+    _script(house, 'dependencies = ["alpha", "beta"]')
+    assert "out of date" in _run(house, "--locked", "task.py", code=1).err
+    assert _run(house, "--frozen", "task.py").out == "{'alpha': '1.0'} []\n"
+    assert _run(house, "task.py").out == "{'alpha': '1.0', 'beta': '1.0'} []\n"
+    assert "beta" in lock.read_text()
+    house.do("lock", "--script", "task.py", "--upgrade")
+    assert _run(house, "task.py").out == "{'alpha': '2.0', 'beta': '1.0'} []\n"
+    assert house.do("lock", "--script", "task.py", "--check").code == 0
+
+
+def test_sources_and_indexes_of_the_block(house: House) -> None:
+    house.wheel("alpha", "3.0", directory=house.directory / "wheels")
+    house.wheel("alpha", "1.0")
+    _script(house, 'dependencies = ["alpha"]', "", "[tool.provenv]", 'find-links = ["wheels"]')
+    assert _run(house, "task.py").out == "{'alpha': '3.0'} []\n"
+    _script(house, 'dependencies = ["alpha"]', "[tool.uv]", 'constraint-dependencies = ["alpha<3"]')
+    assert _run(house, "task.py").out == "{'alpha': '1.0'} []\n"
+
+
+def test_additions_for_one_run(house: House) -> None:
+    house.wheel("alpha")
+    house.wheel("beta")
+    house.wheel("gamma")
+    _script(house, 'dependencies = ["alpha"]')
+    house.directory.joinpath("more.txt").write_text("gamma>=1 # why\n")
+    told = _run(house, "--with", "beta", "--with-requirements", "more.txt", "task.py")
+    assert eval(told.out.rpartition(" ")[0]) == {"alpha": "1.0", "beta": "1.0", "gamma": "1.0"}
+    assert _run(house, "task.py").out == "{'alpha': '1.0'} []\n"
+
+
+def test_any_name_with_the_flag_and_standard_input(house: House) -> None:
+    house.wheel("alpha")
+    script = _script(house, 'dependencies = ["alpha"]', name="task")
+    assert _run(house, "--script", "task", "a").out == "{'alpha': '1.0'} ['a']\n"
+    assert _run(house, "-s", "task", "a").out == "{'alpha': '1.0'} ['a']\n"
+    for text, packages in ((script.read_bytes(), "{'alpha': '1.0'}"), (_CODE.encode(), "{}")):
+        done = subprocess.run(
+            [str(house.launcher), "run", "-", "b"],
+            cwd=house.directory,
+            env={"PATH": os.environ["PATH"], **house.variables()},
+            input=text,
+            capture_output=True,
+        )
+        assert done.stdout.decode() == f"{packages} ['b']\n", done.stderr.decode()
+
+
+def test_a_script_that_starts_itself(house: House) -> None:
+    house.wheel("alpha")
+    script = _script(house, 'dependencies = ["alpha"]', name="task", head="#!/usr/bin/env -S provenv run --script\n")
+    script.chmod(0o755)
+    for _ in range(2):
+        done = subprocess.run(
+            [script, "c"],
+            env={"PATH": f"{house.launcher.parent}:{os.environ['PATH']}", **house.variables()},
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout == "{'alpha': '1.0'} ['c']\n", done.stderr
+
+
+def test_the_python_that_the_script_requires(house: House) -> None:
+    _script(house, 'requires-python = ">=4"', "dependencies = []")
+    assert ">=4" in _run(house, "task.py", code=1).err
+    house.directory.joinpath(".python-version").write_text("3.1\n")
+    house.monkeypatch.delenv("PROVENV_PYTHON")
+    _script(house, 'requires-python = ">=3.8"', "dependencies = []")
+    assert _run(house, "task.py", PROVENV_PYTHON="", PATH=f"{os.path.dirname(BASE_PYTHON)}:{os.environ['PATH']}").code == 0
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["dependencies = ["], "task.py: not valid TOML"),
+        (['dependencies = ["a b"]'], "task.py: project.dependencies[0]"),
+        (['dependencie = ["alpha"]'], "did you mean `dependencies`?"),
+        (["dependencies = []", "# /// script"], None),
+        (["dependencies = []", "/// script"], "begins inside the block"),
+    ],
+)
+def test_metadata_that_cannot_be(house: House, lines: list[str], told: str | None) -> None:
+    _script(house, *lines)
+    for _ in range(2):
+        if told is None:
+            assert _run(house, "task.py").code == 0
+        else:
+            assert told in house.refused("lock", "--script", "task.py")
+            assert told in _run(house, "task.py", code=1).err
+
+
+def test_flags_of_projects_are_refused(house: House) -> None:
+    _script(house, "dependencies = []")
+    assert "--extra is about a project" in _run(house, "--extra", "x", "task.py", code=2).err
+
+
+def test_modules_and_variables_from_files(house: House) -> None:
+    house.project()
+    house.directory.joinpath("mine.py").write_text("import os, sys; print(os.environ.get('WHO'), sys.argv[1:])\n")
+    house.directory.joinpath("a.env").write_text("export WHO=me # nobody else\n")
+    house.directory.joinpath("b.env").write_text('WHO="${WHO}, $WHO"\n')
+    assert _run(house, "-m", "mine", "x").out == "None ['x']\n"
+    assert _run(house, "--env-file", "a.env", "--env-file", "b.env", "--module", "mine").out == "me, me []\n"
+    assert _run(house, "--env-file", "a.env", "mine.py", WHO="you").out == "you []\n"
+    assert _run(house, "mine.py", PROVENV_ENV_FILE="a.env").out == "me []\n"
+    assert _run(house, "--no-env-file", "mine.py", PROVENV_ENV_FILE="a.env").out == "None []\n"
+    house.directory.joinpath("a.env").write_text("# fine\n\nWHO\n")
+    assert "a.env: line 3" in _run(house, "--env-file", "a.env", "mine.py", code=1).err
