@@ -90,6 +90,7 @@ def test_bounds(place: Place) -> None:
         "d @ https://f.example/d-0.zip",
     )
     aimed = place.aim()
+    assert aimed["texts"]["tool.uv.constraint-dependencies[0]"] == "a<2"
     target = target_of(aimed)
     assert target["constraints"] == [
         (("", "a", (), "<2"), "tool.uv.constraint-dependencies[0]"),

@@ -89,6 +89,27 @@ def test_what_stands_for_a_member(place: Place) -> None:
     assert references["shared"]["kind"] == "git", "the root's sources hold for its members"
 
 
+def test_an_index_of_a_member_is_for_its_own_rules(place: Place) -> None:
+    place.project(
+        """
+        [[tool.uv.index]]
+        name = "nightly"
+        url = "https://nightly.example/simple"
+        [tool.uv.sources]
+        moss = { index = "nightly" }
+        """,
+        "moss",
+        path="packages/nest",
+        name="nest",
+    )
+    aimed = place.aim()
+    assert [(name, is_explicit) for name, _, _, is_explicit, _ in aimed["locations"]] == [
+        ("nightly", True),
+        ("default", False),
+    ]
+    assert target_of(aimed)["pinned"] == {"moss": "nightly"}
+
+
 def test_the_root_is_found_from_a_member(place: Place) -> None:
     root, packages = str(place.root), str(place.root / "packages")
     assert find_root(os.path.join(packages, "bird")) == (root, "bird")

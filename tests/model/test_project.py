@@ -95,6 +95,36 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert "project.dependencies[2]" in str(caught.value)
 
 
+def test_a_key_that_our_table_lacks_is_taken_from_uvs() -> None:
+    project = read(
+        """
+        [tool.provenv]
+        constraint-dependencies = ["a<1"]
+        [tool.uv]
+        constraint-dependencies = ["b<1"]
+        override-dependencies = ["c==1"]
+        dev-dependencies = ["d"]
+        package = false
+        link-mode = "symlink"
+        publish-url = "https://host.example"
+        pip = { strict = true }
+        required-version = ">=0.5"
+        [[tool.uv.index]]
+        name = "own"
+        url = "https://index.example/simple"
+        publish-url = "https://host.example"
+        authenticate = "always"
+        """
+    )
+
+    assert [line.where for line in project.constraints] == ["tool.provenv.constraint-dependencies[0]"]
+    assert [line.where for line in project.overrides] == ["tool.uv.override-dependencies[0]"]
+    assert [line.where for line in project.groups["dev"]] == ["tool.uv.dev-dependencies[0]"]
+    assert project.default_groups == ("dev",)
+    assert (project.link_mode, project.required_version) == ("symlink", None)
+    assert project.indexes[0].authenticate == "always"
+
+
 def test_default_groups() -> None:
     groups = "[dependency-groups]\ndev = []\ndocs = []\n"
 

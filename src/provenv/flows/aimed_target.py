@@ -290,8 +290,10 @@ def _from(root: str, url: str) -> str:
 
 
 def texts_of(authors: Sequence[Author]) -> Mapping[str, str]:
-    """Place -> requirement as written, without credentials."""
-    return {author.place(line): text_of(line) for author in authors for _, line in author.lines()}
+    """Place -> requirement as written, without credentials; bounds are the root's, who comes first."""
+    found = {author.place(line): text_of(line) for author in authors for _, line in author.lines()}
+    bounds = (*authors[0].project.constraints, *authors[0].project.overrides)
+    return {**found, **{line.where: text_of(line) for line in bounds}}
 
 
 def text_of(line: Line) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from provenv.errors import InputError, UsageError
@@ -15,16 +16,18 @@ __all__ = ["Place", "locations_of"]
 Place: TypeAlias = tuple[str, str, str, bool, tuple[int, ...]]
 
 
-def locations_of(world: World, project: Project) -> list[Place]:
+def locations_of(world: World, project: Project, members: Sequence[Project] = ()) -> list[Place]:
     """The command line's indexes, the project's, the default one; then flat places.
+
+    Of the members of a workspace the named indexes count, for what their own rules pin to them.
 
     An index of the command line stands for one of the project that has its name. User names and passwords are left
     out: an aim is kept on disk. ``network`` reads them when it connects. Raises InputError or UsageError.
     """
-    return list(_places(world, project))
+    return list(_places(world, project, members))
 
 
-def _places(world: World, project: Project) -> Iterator[Place]:
+def _places(world: World, project: Project, members: Sequence[Project]) -> Iterator[Place]:
     named = [split_name(text) for text in world.indexes]
     default_name, default_place = split_name(world.default_index or "")
     for url in (*(url for _, url in named), *filter(None, [default_place]), *world.find_links):
@@ -42,6 +45,11 @@ def _places(world: World, project: Project) -> Iterator[Place]:
             default = default or index
         elif index.name not in given:
             others.append(index)
+    given |= {index.name for index in project.indexes if index.name}
+    for index in (index for member in members for index in member.indexes):
+        if index.name and index.name not in given:
+            given.add(index.name)
+            others.append(replace(index, is_default=False, is_explicit=True))
     default = default or IndexSource(name=None, url=default_url(), is_default=True)
     if project.has_index and world.has_index:
         for index in (*others, default):

@@ -112,7 +112,7 @@ def _aim(world: World, project: Project, members: Sequence[Member], targets: Seq
         rules=project.sources if world.uses_sources else {},
     )
     authors = [_author(world, project, member) for member in members]
-    locations = locations_of(world, project)
+    locations = locations_of(world, project, [member.project for member in members])
     policy = _policy(project, world.policy)
     conflicts = _conflicts(root, authors)
     aiming = Aiming(root, authors, conflicts=conflicts, index_names=[name for name, *_ in locations])
