@@ -10,7 +10,7 @@ import random
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,8 @@ _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 def _scenario_world(scenario: Scenario, root: Path) -> Iterator[World]:
     yanked = build_index(scenario, root / "files")
     write_project(scenario, root / "project")
-    with IndexServer(root / "files", yanked=yanked) as server:
-        yield _world(root, server)
+    with IndexServer(root / "files", yanked=yanked) as server, closing(_world(root, server)) as world:
+        yield world
 
 
 def _world(root: Path, server: IndexServer) -> World:
@@ -151,8 +151,8 @@ def test_random_worlds(seed: int, tmp_path: Path) -> None:
             text = f'[project]\nname = "demo"\nversion = "0"\ndependencies = [\n{listed}]\n{_TARGETS}'
             (project / "pyproject.toml").write_text(text, "utf-8")
             (project / "pylock.toml").unlink(missing_ok=True)
-            details = _check(_world(tmp_path, server))
-            failures += details is not None
+            with closing(_world(tmp_path, server)) as world:
+                failures += _check(world) is not None
     assert failures
 
 

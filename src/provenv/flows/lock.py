@@ -220,6 +220,8 @@ def _held(world: World, aimed: Aim, solved: Sequence[Solved], is_changed: bool) 
     """Direct requirements that are held below their newest version, when a lock changed."""
     if not is_changed or world.is_only_here:
         return []
+    if not any(chosen.is_held for one in solved for chosen in one.packages.values()):
+        return []
     from provenv.flows.held import held
 
     return held(world, aimed, solved)
