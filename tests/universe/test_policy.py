@@ -59,6 +59,15 @@ def test_pre_releases(stages: House, requirement: str, policy: str, version: str
         assert stages.locked()["core"] == version
 
 
+def test_a_pre_release_that_is_not_admitted_is_told(stages: House) -> None:
+    stages.project("core>=2.0a1", more=settings('prerelease = "disallow"'))
+
+    told = stages.refused("lock")
+
+    assert "the newest is 1.5" in told
+    assert "a pre-release, which the setting `prerelease` does not admit" in told
+
+
 @pytest.mark.parametrize("key", ["constraint-dependencies", "override-dependencies"])
 def test_a_bound_beside_the_requirements_may_ask_for_a_pre_release(stages: House, key: str) -> None:
     stages.project("plain", more=settings(f'{key} = ["core>=2.0a1"]', 'prerelease = "explicit"'))

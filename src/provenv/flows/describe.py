@@ -61,7 +61,8 @@ class ProjectWords:
             return f"no index has a package named {name}"
         if not view.versions:
             return f"no version of {name} can be used here"
-        offered = [version for at, version in enumerate(view.versions, 1) if not view.yanked >> at & 1]
+        hidden = view.yanked if self._answers.admits_prereleases(name) else view.yanked | view.pre
+        offered = [version for at, version in enumerate(view.versions, 1) if not hidden >> at & 1]
         newest = f" (the newest is {offered[-1]})" if offered else ""
         return f"no version of {name} that can be used here matches {text}{newest}"
 

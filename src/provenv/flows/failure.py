@@ -144,7 +144,12 @@ def _excluded(answers: Answers, words: ProjectWords) -> list[str]:
             for at, version in enumerate(view.versions, 1)
             if view.yanked >> at & 1
         ]
-        for version, reason in (*view.excluded, *yanked):
+        early = [
+            (version, "a pre-release, which the setting `prerelease` does not admit")
+            for at, version in enumerate(view.versions, 1)
+            if view.pre >> at & 1 and not answers.admits_prereleases(package)
+        ]
+        for version, reason in (*view.excluded, *yanked, *early):
             if any(_admits(one, version) for one in wanted):
                 by_reason.setdefault(reason, []).append(version)
         if by_reason:
