@@ -75,8 +75,7 @@ class Document:
         """Say where a package comes from. Of several rules, those with a condition stay."""
         table = self.table("tool", self.home("sources"), "sources")
         key = _key_of(table, name) or name
-        item = tomlkit.inline_table()
-        item.update(rule)
+        item = _inline(rule)
         known = table.get(key)
         kept = [one for one in known if _has_condition(one)] if isinstance(known, Array) else []
         if not kept:
@@ -117,9 +116,7 @@ class Document:
         entry = {"name": name, "url": url, "default": is_default or None}
         values = {key: value for key, value in entry.items() if value is not None}
         if isinstance(table.get("index"), Array):
-            inline = tomlkit.inline_table()
-            inline.update(values)
-            table["index"].insert(len(there) if is_default else 0, inline)
+            table["index"].insert(len(there) if is_default else 0, _inline(values))
             return
         new = tomlkit.table()
         new.update(values)
@@ -185,6 +182,12 @@ def text_of(requirement: Requirement) -> str:
     bounds = ",".join(sorted(map(str, requirement.specifier), key=lambda text: (order.get(text[0], 4), text)))
     marker = f" ; {requirement.marker}" if requirement.marker else ""
     return f"{requirement.name}{extras}{bounds}{marker}"
+
+
+def _inline(values: Mapping[str, object]) -> Any:
+    """A table in one line, with a space inside each brace, as people write it."""
+    text = ", ".join(f"{key} = {tomlkit.item(value).as_string()}" for key, value in values.items())
+    return tomlkit.value(f"{{ {text} }}")
 
 
 def _key_of(table: Any, name: str) -> str | None:
