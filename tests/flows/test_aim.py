@@ -235,6 +235,7 @@ def test_conflicts_of_extras_that_only_a_build_can_tell(place: Place) -> None:
 def test_a_file_without_a_project(place: Place) -> None:
     place.write("pyproject.toml", "[tool.black]\nline-length = 3\n")
     assert place.aim()["inputs"]["requires"] == []
+    place.write("pyproject.toml", "[tool.black]\nline-length = 4\n")
     place.write("setup.py", "")
     with pytest.raises(InputError, match=r"there is no \[project\] in it"):
         place.aim()
