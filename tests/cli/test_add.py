@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -144,15 +146,36 @@ def test_sources(house: House, words: tuple[str, ...], rule: dict[str, object]) 
         (("demo",), "cannot need itself"),
         (("alpha >> 1",), "not a requirement"),
         (("alpha", "--marker", "nonsense"), "not a marker"),
-        (("https://files.example/latest.zip",), "does not tell the name"),
+        (("./empty.txt",), "does not tell the name"),
     ],
 )
 def test_what_cannot_be_added(house: House, words: tuple[str, ...], message: str) -> None:
     house.project()
+    (house.directory / "empty.txt").write_text("")
     before = house.project_file.read_bytes()
     assert message in house.refused("add", *words, code=2)
     assert house.project_file.read_bytes() == before
     assert not house.lock_file.exists()
+
+
+def test_names_are_found_where_the_words_do_not_tell_them(house: House) -> None:
+    library = _library(house.root / "some-directory")
+    with zipfile.ZipFile(house.server.directory / "latest.zip", "w") as archive:
+        archive.write(library / "pyproject.toml", "top/pyproject.toml")
+    house.server.credentials = ("me", "s3cret")
+    url = f"{house.server.root}/files/latest.zip"
+    house.project()
+    house.do("add", "--frozen", url.replace("http://", "http://me:s3cret@"))
+    assert _tool(house)["sources"] == {"lib": {"url": url}}
+    house.do("add", "--frozen", str(library))
+    assert _tool(house)["sources"] == {"lib": {"path": str(library)}}
+    git = ("git", "-c", "user.name=n", "-c", "user.email=n@mail.example", "-C", str(library))
+    for words in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "one"), ("tag", "v1")):
+        subprocess.run([*git, *words], check=True)
+    house.do("add", "--frozen", f"git+file://{library}@v1")
+    assert _tool(house)["sources"] == {"lib": {"git": f"file://{library}", "rev": "v1"}}
+    assert "lib = { git = " in house.project_file.read_text()
+    assert "neither a branch, a tag nor a commit" in house.refused("add", f"git+file://{library}", "--tag", "v2")
 
 
 def test_a_requirements_file(house: House) -> None:
