@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
@@ -107,6 +107,8 @@ def random_universe(seed: int) -> Universe:
 
 class _Supply:
     """An index in memory, as one target sees it."""
+
+    is_at_hand: Callable[[str], bool]
 
     def __init__(self, universe: Universe, target: str) -> None:
         self._universe = universe

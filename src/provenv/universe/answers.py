@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     class Supply(Protocol):
         """Whoever can fetch what the views lack."""
 
+        is_at_hand: Callable[[str], bool]
+        """Whether a package needs no reading ahead; set by the one who asks."""
+
         def want(self, name: str, specifier: str) -> None:
             """Begin to fetch a package's page, and what its best candidate within ``specifier`` needs."""
 
@@ -115,7 +118,12 @@ class Answers:
         """The one who fetches; made when the caches do not suffice."""
         if self._supply is None:
             self._supply = self._make_supply()
+            self._supply.is_at_hand = self._is_at_hand
         return self._supply
+
+    def _is_at_hand(self, name: str) -> bool:
+        """Whether a package has a view that may be used as it stands: nothing about it need be read ahead."""
+        return name in self.views or self._has_fresh_file(name)
 
     def answer(self, ask: Ask) -> Answer:
         """What the asked candidate needs, wider where more is known."""
@@ -284,8 +292,9 @@ class Answers:
         tried.add(ask.candidate)
         asked = len(tried)
         if asked >= _BACKTRACKING_FROM:
-            count = min(_FARTHEST_AHEAD, 1 << (asked - 1))
-            lower = [c for c in range(ask.candidate - 1, 0, -1) if not view.known >> c & 1][:count]
+            # What is known of the next ones is not made up for by others: the same search later would read ever more.
+            last = max(0, ask.candidate - 1 - min(_FARTHEST_AHEAD, 1 << (asked - 1)))
+            lower = [c for c in range(ask.candidate - 1, last, -1) if not view.known >> c & 1]
             if lower:
                 self.supply.ahead(view, lower)
         if asked < _VOLUNTEER_FROM:

@@ -7,7 +7,7 @@ deep, whatever order the solver asks in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from packaging.version import InvalidVersion, Version
@@ -65,6 +65,8 @@ class IndexSupply:
         self._metadata_under_way: dict[tuple[str, int], Artifact] = {}
         self._stale: dict[str, View] = {}
         self._direct: dict[str, Artifact | None] = {}
+        self.is_at_hand: Callable[[str], bool] = lambda name: False
+        """Whether a view of a package is at hand, so that it need not be read ahead."""
 
     def want(self, name: str, specifier: str) -> None:
         """Begin to fetch a page; its best candidate within ``specifier`` is read ahead."""
@@ -246,7 +248,7 @@ class IndexSupply:
             return
         view.learn(candidate, rows, extras)
         for extra, needed, _, specifier in rows:
-            if not extra:
+            if not extra and not self.is_at_hand(needed):
                 self.want(needed, specifier)
 
     def _told(self, view: View, candidate: int) -> bytes | None:
