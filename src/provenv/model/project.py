@@ -195,9 +195,10 @@ class _Reader:
                 self.mistakes.add(
                     f"tool.provenv.targets.{target.name}", "a dependency group has this name: choose another"
                 )
+        is_hidden = "optional-dependencies" in found.dynamic
         for rules in found.sources.values():
             for rule in rules:
-                if rule.extra is not None and rule.extra not in found.extras and not found.dynamic:
+                if rule.extra is not None and rule.extra not in found.extras and not is_hidden:
                     self.mistakes.add(rule.where, f"there is no optional dependency `{rule.extra}`")
                 if rule.group is not None and rule.group not in found.groups:
                     self.mistakes.add(rule.where, f"there is no group `{rule.group}`")
