@@ -207,7 +207,7 @@ def test_without_an_index(place: Place) -> None:
         ("[tool.uv]\nresolution = 'newest'", "tool.uv.resolution: 'newest' is not one of"),
         ("[tool.uv]\nno-build = 'yes'", "tool.uv.no-build: true or false"),
         ("[tool.uv]\nconflicts = [[{ extra = 'a' }]]", "between two or more"),
-        ("[tool.uv]\nconflicts = [[{ extra = 'a' }, { group = 'b' }]]", "there is no extra a"),
+        ("[tool.provenv]\nconflicts = [[{ extra = 'a' }, { group = 'b' }]]", "conflicts[0][0]: there is no extra a"),
         ("[tool.uv]\nextra-build-dependencies = { a = [{ requirement = 'b>1', match-runtime = true }] }", "no version"),
         ("[tool.uv]\nworkspace = 3", "tool.uv.workspace: a table"),
         ("[tool.provenv]\nno-bild = true", "did you mean `no-build`"),

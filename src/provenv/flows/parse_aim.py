@@ -173,7 +173,7 @@ def _handed_down(root: Project, above: str, below: str) -> Mapping[str, Any]:
 def _conflicts(root: Author, members: Sequence[Author]) -> list[list[str]]:
     """Sets of sections that are never installed together.
 
-    An extra that only a build can tell of is left out of them.
+    What only a build can tell of is left out of them, and in uv's table what does not exist, as there.
     """
     authors = (root, *members)
     known = {author.section(part) for author in authors for part in _parts(author)}
@@ -181,16 +181,18 @@ def _conflicts(root: Author, members: Sequence[Author]) -> list[list[str]]:
     found = []
     for author in authors:
         for parts in author.project.conflicts:
-            sections = [part.section(root.project.name, author.prefix) for part in parts]
-            for section in sections:
+            present = []
+            for part in parts:
+                section = part.section(root.project.name, author.prefix)
                 prefix = section.rpartition("extra:")[0].rstrip(":")
-                if section not in known and not ("extra:" in section and prefix in hidden):
+                if section in known:
+                    present.append(section)
+                elif part.is_ours and not (part.kind == "extra" and prefix in hidden):
                     raise InputError(
-                        f"{author.file}: conflicts",
-                        f"there is no {' '.join(section.split(':')[-2:])}",
+                        f"{author.file}: {part.where}",
+                        f"there is no {' '.join(filter(None, [part.kind, part.name])) or part.package}",
                         hint="a conflict is between extras, groups or members that exist",
                     )
-            present = [section for section in sections if section in known]
             if len(present) > 1 and present not in found:
                 found.append(present)
     return found

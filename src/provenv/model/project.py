@@ -59,6 +59,10 @@ class Part:
     kind: str
     """``extra``, ``group``, or ``""`` for the package itself."""
     name: str
+    where: str
+    """The key that says it."""
+    is_ours: bool
+    """Said in our own table."""
 
     def section(self, own: str | None, prefix: str = "") -> str:
         """The section of an aim that it is. ``own`` is the name of the root project, ``prefix`` that of who says it."""
@@ -304,14 +308,14 @@ class _Reader:
         for number, items in enumerate(self.mistakes.items(setting.value, setting.where, "lists")):
             where = f"{setting.where}[{number}]"
             parts = [
-                self._part(item, f"{where}[{at}]")
+                self._part(item, f"{where}[{at}]", is_ours=setting.is_ours)
                 for at, item in enumerate(self.mistakes.items(items, where, "extras and groups"))
             ]
             if len(parts) < 2:
                 self.mistakes.add(where, "a conflict is between two or more")
             yield tuple(part for part in parts if part is not None)
 
-    def _part(self, item: Any, where: str) -> Part | None:
+    def _part(self, item: Any, where: str, *, is_ours: bool) -> Part | None:
         table = self.mistakes.table(item, where)
         self.mistakes.only(table, ("extra", "group", "package"), where)
         package = None if table.get("package") is None else self.mistakes.name(table["package"], f"{where}.package")
@@ -320,11 +324,13 @@ class _Reader:
         for kind in ("extra", "group"):
             if kind in table:
                 name = self.mistakes.name(table[kind], f"{where}.{kind}")
-                return None if name is None else Part(package=package, kind=kind, name=name)
+                if name is None:
+                    return None
+                return Part(package=package, kind=kind, name=name, where=where, is_ours=is_ours)
         if package is None:
             self.mistakes.add(where, "an `extra` or a `group` is expected here")
             return None
-        return Part(package=package, kind="", name="")
+        return Part(package=package, kind="", name="", where=where, is_ours=is_ours)
 
     def _targets(self) -> Iterator[Target]:
         for name, item in self.mistakes.table(self.settings.own.get("targets"), "tool.provenv.targets").items():
