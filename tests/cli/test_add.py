@@ -311,3 +311,23 @@ def test_credentials_of_a_member_serve_its_needs(house: House) -> None:
     house.project(more='[tool.provenv.workspace]\nmembers = ["lib"]\n')
     house.do("lock")
     assert "s3cret" not in house.lock_file.read_text()
+
+
+def test_another_member_is_edited_by_its_name(house: House) -> None:
+    member = _library(house.directory / "packages/lib")
+    house.project(more='[tool.uv.workspace]\nmembers = ["packages/*"]\n')
+    house.do("add", "--frozen", "--package", "LIB", "alpha")
+    assert tomllib.loads((member / "pyproject.toml").read_text())["project"]["dependencies"] == ["alpha"]
+    house.do("remove", "--frozen", "--package", "lib", "alpha")
+    assert tomllib.loads((member / "pyproject.toml").read_text())["project"]["dependencies"] == []
+    house.do("add", "--frozen", "--package", "demo", "alpha")
+    assert _dependencies(house) == ["alpha"]
+    assert "the workspace has demo, lib" in house.refused("add", "--package", "lob", "alpha", code=2)
+
+
+def test_a_root_without_a_project_has_groups_only(house: House) -> None:
+    house.wheel("alpha")
+    house.project_file.write_text("[tool.uv.workspace]\nmembers = []\n")
+    assert "there is no [project]" in house.refused("add", "alpha")
+    house.do("add", "--dev", "--no-sync", "alpha")
+    assert _document(house)["dependency-groups"] == {"dev": ["alpha>=1.0"]}

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 def init(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv init``."""
+    if world.script is not None:
+        from provenv.flows.init import init_script
+
+        init_script(world)
+        _say(words, f"Started script at {world.script}")
+        return 0
     from provenv.flows.init import init as flow
 
     name = flow(world, words.name, is_bare=words.bare)
@@ -56,6 +62,10 @@ def lock(words: Words, world: World, variables: Mapping[str, str]) -> int:
 
 def sync(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv sync``."""
+    if world.script is not None:
+        from provenv.cli.running import sync_script
+
+        return sync_script(words, world)
     from provenv.flows.sync import sync as flow
 
     _upgrade_first(words, world)
@@ -125,18 +135,26 @@ def add(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv add``."""
     from provenv.cli.additions import addition_of
     from provenv.flows.edit import add as flow
-    from provenv.flows.edit import all_or_nothing
+    from provenv.flows.edit import all_or_nothing, enter
 
+    if words.package is not None:
+        enter(world, words.package)
     with all_or_nothing(world):
+        if world.script is not None:
+            from provenv.flows.init import begin_script
+
+            begin_script(world)
         locked = flow(world, addition_of(words, world, _place(words), variables))
         return _after_edit(words, world, locked)
 
 
 def remove(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv remove``."""
-    from provenv.flows.edit import all_or_nothing
+    from provenv.flows.edit import all_or_nothing, enter
     from provenv.flows.edit import remove as flow
 
+    if words.package is not None:
+        enter(world, words.package)
     with all_or_nothing(world):
         locked = flow(world, words.packages, _place(words), is_frozen=words.frozen)
         return _after_edit(words, world, locked)
@@ -336,7 +354,10 @@ def _after_edit(words: Words, world: World, locked: Locked | None) -> int:
     if locked is None:
         _say(words, f"Changed {world.project_file}")
         return 0
-    if words.no_sync:
+    if world.script is not None and not locked.is_written:
+        _say(words, f"Changed {world.project_file}")
+        return 0
+    if words.no_sync or world.script is not None:
         _tell_lock(words, locked, f"Locked {count_text(len(locked.new), 'package')}")
         return 0
     from provenv.flows.sync import sync as flow

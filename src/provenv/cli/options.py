@@ -231,10 +231,15 @@ def _results(to: argparse.ArgumentParser) -> None:
 
 
 def _init(to: argparse.ArgumentParser) -> None:
-    to.add_argument("path", nargs="?", metavar="PATH", help="directory of the new project")
+    to.add_argument("path", nargs="?", metavar="PATH", help="directory of the new project, or the new script")
+    to.add_argument("--script", action="store_true", help="start a script with inline metadata (PEP 723) instead")
     to.add_argument("--name", help="name of the project; otherwise that of the directory")
     to.add_argument("--bare", action="store_true", help="write pyproject.toml only")
     _interpreter(to)
+
+
+def _script(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--script", metavar="FILE", help="work on a script with inline metadata (PEP 723), not the project")
 
 
 def _place(to: argparse.ArgumentParser) -> None:
@@ -245,6 +250,8 @@ def _place(to: argparse.ArgumentParser) -> None:
 
 
 def _edit(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--package", metavar="NAME", help="the workspace member whose project file is edited")
+    _script(to)
     _place(to)
     _interpreter(to)
     _indexes(to)
@@ -316,6 +323,7 @@ def _lock(to: argparse.ArgumentParser) -> None:
         "--check", "--locked", action="store_true", dest="check", help="fail if the lock is missing or out of date"
     )
     modes.add_argument("--dry-run", action="store_true", help="say what would change, write nothing")
+    _script(to)
     _upgrades(to)
     _interpreter(to)
     _indexes(to)
@@ -329,6 +337,7 @@ def _sync(to: argparse.ArgumentParser) -> None:
         "--check", action="store_true", help="fail if the environment is not what the lock says; change nothing"
     )
     modes.add_argument("--dry-run", action="store_true", help="say what would change, change nothing")
+    _script(to)
     _lock_modes(to)
     _parts(to)
     _omissions(to)
@@ -415,6 +424,7 @@ def _tree(to: argparse.ArgumentParser) -> None:
     to.add_argument("--no-dedupe", action="store_true", help="unfold a package wherever it stands")
     to.add_argument("--outdated", action="store_true", help="tell the newest version of what is older than it")
     to.add_argument("--show-sizes", action="store_true", help="tell the sizes of what would be downloaded")
+    _script(to)
     _lock_modes(to)
     _interpreter(to)
     _indexes(to)
@@ -436,6 +446,7 @@ def _export(to: argparse.ArgumentParser) -> None:
     to.add_argument("--no-header", action="store_true", help="leave out the first comment")
     to.add_argument("--no-editable", action="store_true", help="local directories as they are now")
     to.add_argument("--target", metavar="NAME", help="the target to export; otherwise this machine")
+    _script(to)
     _lock_modes(to)
     _parts(to)
     _omissions(to, "emit")

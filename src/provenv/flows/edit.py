@@ -27,7 +27,7 @@ from provenv.model.project import Project
 from provenv.model.wish import Wish
 from provenv.net.secrets import split_credentials
 
-__all__ = ["Addition", "Place", "add", "all_or_nothing", "edited_file", "remove"]
+__all__ = ["Addition", "Place", "add", "all_or_nothing", "edited_file", "enter", "remove"]
 
 _START = "run `provenv init` to start a project"
 
@@ -91,6 +91,21 @@ def edited_file(world: World) -> str:
     return os.path.join(world.member_directory, "pyproject.toml")
 
 
+def enter(world: World, name: str) -> None:
+    """Go where ``--package NAME`` says: into a member of the workspace, or its root. Raises UsageError."""
+    project = read_project(world.project_data(), world.project_file)
+    normal = str(canonicalize_name(name))
+    members = members_of(world.directory, project.workspace, project.name).all if project.workspace else ()
+    directories = {member.name: member.directory for member in members}
+    if normal == project.name:
+        world.member, world.member_directory = None, None
+    elif normal in directories:
+        world.member, world.member_directory = normal, directories[normal]
+    else:
+        known = ", ".join(filter(None, [project.name, *directories]))
+        raise UsageError(f"there is no workspace member named `{name}`", hint=f"the workspace has {known or 'none'}")
+
+
 def _data(world: World, file: str) -> bytes:
     """What the file says, a script's block told as a project file."""
     return world.project_data() if file == world.project_file else files.read(file, _START)
@@ -114,7 +129,7 @@ def add(world: World, addition: Addition) -> Locked | None:
         root=world.directory,
         find_name=lambda wish, rule: package_of(world, wish, rule, directory),
     )
-    _check_names(project, changes, addition.place)
+    _check_place(project, changes, addition.place, file)
     _remember_secrets(world, changes)
     with all_or_nothing(world):
         document = Document(before, file)
@@ -160,7 +175,13 @@ def remove(world: World, names: Sequence[str], place: Place, *, is_frozen: bool 
 # -- the project file -------------------------------------------------------------------------------------
 
 
-def _check_names(project: Project, changes: Sequence[Change], place: Place) -> None:
+def _check_place(project: Project, changes: Sequence[Change], place: Place, file: str) -> None:
+    if not project.has_project and place.kind != "group":
+        raise InputError(
+            file,
+            "there is no [project] that could need something",
+            hint="add one, or use --dev or --group: groups do without",
+        )
     for change in changes:
         if change.name == project.name and place.kind == "":
             raise UsageError(
