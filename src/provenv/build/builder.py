@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyproject_hooks import BuildBackendHookCaller
 
-__all__ = ["Builder", "Options", "Workroom", "metadata_of_wheel"]
+__all__ = ["Builder", "Options", "Workroom", "check_loop", "metadata_of_wheel"]
 
 _T = TypeVar("_T")
 
@@ -150,13 +150,7 @@ class Builder:
 
     @contextmanager
     def _job(self, source: str, subject: str, options: Options, stack: tuple[str, ...]) -> Iterator[_Job]:
-        if subject in stack:
-            loop = " needs ".join((*stack[stack.index(subject) :], subject))
-            raise BuildError(
-                subject,
-                f"it needs itself to be built: {loop}",
-                hint=f"let {subject.split()[0]} come from a wheel: allow another version of it, or another index",
-            )
+        check_loop(subject, stack)
         system = BuildSystem.from_directory(source, subject)
         self._events.started("build")
         self._events.advanced("build", 0, subject)
@@ -235,6 +229,17 @@ class Builder:
         if not path.endswith(".whl") or not os.path.isfile(path):
             raise job.error(f"its build backend says that it made `{name}`, which is not there")
         return path
+
+
+def check_loop(subject: str, stack: tuple[str, ...]) -> None:
+    """Raise BuildError when ``subject`` is being built already, further out."""
+    if subject in stack:
+        loop = " needs ".join((*stack[stack.index(subject) :], subject))
+        raise BuildError(
+            subject,
+            f"it needs itself to be built: {loop}",
+            hint=f"let {subject.split()[0]} come from a wheel: allow another version of it, or another index",
+        )
 
 
 def metadata_of_wheel(path: str, subject: str) -> bytes:

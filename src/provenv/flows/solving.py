@@ -13,6 +13,7 @@ from provenv.lockfile.merge import Chosen
 from provenv.solve.proof import Unsolvable
 from provenv.universe.answers import Answers
 from provenv.universe.settle import reachable, settle
+from provenv.universe.view import View
 
 __all__ = ["Answered", "answered", "prepared_references", "solve_target"]
 
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from provenv.flows.aimed import Aim, AimedTarget
-    from provenv.flows.references import Prepared
+    from provenv.flows.prepared import Commit, Prepared
     from provenv.flows.world import World
     from provenv.model.artifact import FileRow
     from provenv.solve.solver import Solution
     from provenv.universe.answers import Supply
-    from provenv.universe.view import Row, View
+    from provenv.universe.view import Row
 
 
 _FORMAT = 2
@@ -64,7 +65,7 @@ def solve_target(
     pins: Mapping[str, str],
     *,
     without: Collection[str] = (),
-    commits: Mapping[str, str] | None = None,
+    commits: Mapping[str, Commit] | None = None,
     kept: Mapping[str, str] | None = None,
     is_optional: bool = False,
 ) -> tuple[dict[str, Chosen], list[str]]:
@@ -88,6 +89,7 @@ def solve_target(
         raise _no_solution(world, told, failure, pins if kept is None else kept, is_optional) from None
     packages = _packages(world, told, solution)
     answers.save()
+    _keep_views(world, told)
     expires = _expires(world, told)
     world.fresh_until = min(world.fresh_until, expires)
     if expires > world.now:
@@ -98,8 +100,9 @@ def solve_target(
 
 def _expires(world: World, told: Answered) -> float:
     """Until when a solution may be remembered: as long as every page that it rests on is fresh."""
-    pages = [view for name, view in told.answers.views.items() if name not in told.target["references"]]
-    return min((0.0 if view is None else view.expires for view in pages), default=world.now + _WITHOUT_PAGES)
+    answers = told.answers
+    pages = [view for name, view in answers.views.items() if name not in told.prepared]
+    return min((0.0 if view is None else answers.expires(view) for view in pages), default=world.now + _WITHOUT_PAGES)
 
 
 def _key(aimed: Aim, target: AimedTarget, pins: Mapping[str, str], told: Answered) -> str:
@@ -141,19 +144,20 @@ def answered(
     pins: Mapping[str, str],
     *,
     without: Collection[str] = (),
-    commits: Mapping[str, str] | None = None,
+    commits: Mapping[str, Commit] | None = None,
 ) -> Answered:
     """Whoever answers the solver about a target, ready to be asked."""
     target = chosen_sections(target, without)
     prepared: Mapping[str, Prepared] = {}
     direct: dict[str, View] = {}
-    supply: Callable[[], Supply] = lambda: _supply(world, aimed, target)  # noqa: E731
+    supply: Callable[[], Supply] = lambda: _supply(world, aimed, target, prepared)  # noqa: E731
     if target["references"]:
-        made = _supply(world, aimed, target)
-        from provenv.flows.artifacts import direct_view
-
-        direct = {name: direct_view(world, made, name, item) for name, item in target["references"].items()}
-        supply = lambda: made  # noqa: E731
+        prepared = prepared_references(world, aimed, target, commits or {})
+        direct = {name: view for name, one in prepared.items() if (view := _known_view(world, target, one)) is not None}
+        if len(direct) < len(prepared):
+            made = _supply(world, aimed, target, prepared)
+            direct = {name: _made_view(made, name) for name in prepared}
+            supply = lambda: made  # noqa: E731
     answers = Answers(
         [(row, where) for row, where, section in target["rows"] if section not in without],
         directory=os.path.join(world.cache, "views", target["key"], aimed["index_key"]),
@@ -205,7 +209,7 @@ def _no_solution(
 
 
 def prepared_references(
-    world: World, aimed: Aim, target: AimedTarget, commits: Mapping[str, str]
+    world: World, aimed: Aim, target: AimedTarget, commits: Mapping[str, Commit]
 ) -> Mapping[str, Prepared]:
     """Every reference of a target, and those that these name in turn."""
     from provenv.flows.references import closure
@@ -232,11 +236,11 @@ def _packages(world: World, told: Answered, solution: Solution) -> dict[str, Cho
         }
         packages[name] = Chosen(
             view.versions[candidate - 1] if prepared is None else prepared.version,
-            view.index,
+            view.index_of(candidate),
             _files(world, answers, view, candidate) if prepared is None else (),
             sorted(needed),
             frozenset(sections[name]),
-            _archive(view) if name in told.target["references"] else None,
+            None if prepared is None else _beside(world, prepared.table),
             is_held=name in named and _is_held(view, candidate),
         )
         if view.yanked >> candidate & 1:
@@ -259,7 +263,7 @@ def _sections(told: Answered, solution: Solution) -> dict[str, set[str]]:
             parts.setdefault(section, []).append(row)
     for section, rows in parts.items():
         told_as = section or _root_section(told.aimed)
-        for name in reachable(rows, solution.chosen, told.answers.view):
+        for name in reachable(rows, solution.chosen, told.answers.view, told.answers.effective):
             sections[name].add(told_as)
     return sections
 
@@ -280,11 +284,6 @@ def _beside(world: World, table: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def _archive(view: View) -> Mapping[str, Any]:
-    _, url, hashes, size, _ = view.chosen[1][0]
-    return {"archive": {"url": url, **({"size": size} if size is not None else {}), "hashes": dict(hashes)}}
-
-
 def _yanked(answers: Answers, view: View, candidate: int) -> str:
     why = answers.supply.why_yanked(view, candidate)
     return f"{view.name} {view.versions[candidate - 1]} was yanked by its authors{f': {why}' if why else ''}"
@@ -300,7 +299,37 @@ def _files(world: World, answers: Answers, view: View, candidate: int) -> tuple[
     return view.chosen[candidate]
 
 
-def _supply(world: World, aimed: Aim, target: AimedTarget) -> Supply:
-    from provenv.flows.network import supply
+def _supply(world: World, aimed: Aim, target: AimedTarget, prepared: Mapping[str, Prepared]) -> Supply:
+    """Whoever fetches; it knows what no index chooses, too."""
+    from provenv.flows.supply import supply
 
-    return supply(world, aimed, target)
+    made = supply(world, aimed, target)
+    for name, one in prepared.items():
+        made.direct(name, one.version or "0", one.metadata)
+    return made
+
+
+def _made_view(supply: Supply, name: str) -> View:
+    view = supply.view(name, None)
+    assert view is not None, "what was prepared has a view"
+    return view
+
+
+def _known_view(world: World, target: AimedTarget, prepared: Prepared) -> View | None:
+    """The view of a reference, kept from an earlier command."""
+    view = View.load(_view_path(world, target, prepared))
+    if view is not None:
+        view.is_kept = False
+    return view
+
+
+def _keep_views(world: World, told: Answered) -> None:
+    for name, one in told.prepared.items():
+        view = told.answers.views.get(name)
+        if view is not None and view.is_changed:
+            view.save(_view_path(world, told.target, one))
+
+
+def _view_path(world: World, target: AimedTarget, prepared: Prepared) -> str:
+    key = digest(prepared.name, prepared.version, prepared.metadata)
+    return os.path.join(world.cache, "views", target["key"], "direct", key)

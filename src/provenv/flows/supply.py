@@ -1,0 +1,41 @@
+"""Joins those who supply a resolution: the doors to the indexes, and the reader of source archives behind them."""
+
+from __future__ import annotations
+
+from provenv.flows.aimed import Aim, AimedTarget
+from provenv.flows.builds import build_interpreter
+from provenv.flows.network import door
+from provenv.flows.sources import Sources
+from provenv.flows.world import World
+from provenv.model.artifact import Artifact
+from provenv.universe.pypi import IndexSupply
+
+__all__ = ["supply"]
+
+
+def supply(world: World, aimed: Aim, target: AimedTarget) -> IndexSupply:
+    """The supply of one target; ``world.close`` closes the catalog behind it."""
+    is_combined = aimed["policy"]["index_strategy"] != "first-index"
+    return IndexSupply(
+        door(world, aimed["locations"], target["pinned"], is_combined=is_combined),
+        target["environment"],
+        target["tags"],
+        world.events,
+        policy=aimed["policy"],
+        sources=_Reader(world, aimed),
+        now=world.now,
+    )
+
+
+class _Reader:
+    """Reads source archives; looks for the interpreter that builds only when there is one to be read."""
+
+    def __init__(self, world: World, aimed: Aim) -> None:
+        self._world = world
+        self._aimed = aimed
+        self._sources: Sources | None = None
+
+    def metadata(self, artifact: Artifact, name: str, version: str) -> bytes:
+        if self._sources is None:
+            self._sources = Sources(self._world, self._aimed, build_interpreter(self._world, self._aimed))
+        return self._sources.metadata(artifact, name, version)

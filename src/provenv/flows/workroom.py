@@ -1,0 +1,158 @@
+"""Environments for builds: resolved by our own solver, installed from our own store, made once for one set of wheels.
+
+A build requirement that is offered only as a source is built first, in a workroom of its own: the stack of what is
+being built goes along, so that a loop is seen.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import RLock
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+import provenv
+from provenv.env.shared import find_shared, make_shared, point
+from provenv.errors import BuildError, NoSolution
+from provenv.flows.aimed import Aim, Policy
+from provenv.flows.fetch import compiled, fetch_trees
+from provenv.flows.memory import digest, recall, remember
+from provenv.flows.parse_aim import words_aim
+from provenv.flows.solving import solve_target
+from provenv.flows.sources import Sources
+from provenv.flows.world import World
+from provenv.lockfile.merge import Chosen
+from provenv.model.artifact import Artifact, FileRow
+from provenv.model.machine import Interpreter
+from provenv.model.plan import Wanted
+from provenv.universe.rows import Needs, rows_of_requirement
+
+__all__ = ["Rooms"]
+
+#: One environment is resolved and made at a time, whichever thread asks: all of them look through the same doors to
+#: the network. Building itself goes on side by side.
+_ONE_AT_A_TIME = RLock()
+
+
+class Rooms:
+    """The workroom of a project: looks where the project looks, and heeds its build constraints."""
+
+    def __init__(self, world: World, aimed: Aim, interpreter: Interpreter) -> None:
+        self._world = world
+        self._aimed = aimed
+        self._interpreter = interpreter
+
+    @contextmanager
+    def __call__(self, requirements: Sequence[str], stack: tuple[str, ...]) -> Iterator[str]:
+        """An environment with ``requirements``; see ``build.builder.Workroom``."""
+        with _ONE_AT_A_TIME:
+            directory = self._environment(requirements, stack)
+        yield directory
+
+    def _environment(self, requirements: Sequence[str], stack: tuple[str, ...]) -> str:
+        world = self._world.inside(stack, self._interpreter)
+        wanted = self._wanted(world, requirements, stack) if requirements else []
+        interpreter = self._interpreter
+        key = digest([item.sha256 for item in wanted], interpreter.base_executable, interpreter.version)
+        root = os.path.join(world.cache, "rooms", key)
+        if not os.path.exists(os.path.join(root, "pyvenv.cfg")):
+            self._make(world, root, wanted)
+        return root
+
+    def _make(self, world: World, root: str, wanted: Sequence[Wanted]) -> None:
+        store, interpreter = world.store(), self._interpreter
+        with store.guard("room-" + os.path.basename(root), world.events, "an environment for builds"):
+            if os.path.exists(os.path.join(root, "pyvenv.cfg")):
+                return
+            place = find_shared(store, [item.sha256 for item in wanted], interpreter)
+            if place is None:
+                trees = fetch_trees(world, store, wanted)
+                bytecode = compiled(world, store, trees, interpreter)
+                place = make_shared(
+                    store, wanted, trees, bytecode, interpreter, world.events, link_mode=world.link_mode
+                )
+            point(root, interpreter, [place], prompt="build", version=provenv.__version__)
+
+    def _wanted(self, world: World, requirements: Sequence[str], stack: tuple[str, ...]) -> list[Wanted]:
+        aimed = self._aim(world, requirements, stack)
+        target = aimed["targets"][0]
+        try:
+            packages, _ = solve_target(world, aimed, target, {})
+        except NoSolution as failure:
+            raise BuildError(
+                stack[-1],
+                f"what its build needs cannot be had\n    {failure.message.replace(chr(10), chr(10) + '    ')}",
+                stack=stack[:-1],
+                hint=failure.hint,
+            ) from failure
+        sources = Sources(world, aimed, self._interpreter)
+        return [self._as_wanted(sources, name, chosen, stack) for name, chosen in sorted(packages.items())]
+
+    def _as_wanted(self, sources: Sources, name: str, chosen: Chosen, stack: tuple[str, ...]) -> Wanted:
+        if not chosen.files:
+            raise BuildError(
+                stack[-1],
+                f"its build needs {name} by a direct reference, which only a wheel or a source archive may be",
+                stack=stack[:-1],
+            )
+        filename, url, hashes, size, _ = chosen.files[0]
+        version = chosen.version or ""
+        if filename.endswith(".whl"):
+            return Wanted(
+                name=name, version=version, filename=filename, sha256=dict(hashes)["sha256"], url=url, size=size
+            )
+        built = sources.wheel(_artifact(chosen.files[0]), name, version)
+        return Wanted(name=name, version=version, filename=built.filename, sha256=built.sha256, size=built.size)
+
+    def _aim(self, world: World, requirements: Sequence[str], stack: tuple[str, ...]) -> Aim:
+        """What a build needs, aimed at its interpreter; remembered, as for the same words it is the same."""
+        texts = [*dict.fromkeys(requirements)]
+        interpreter = self._interpreter
+        policy = _policy(self._aimed["policy"])
+        key = digest(
+            provenv.__version__, texts, world.directory, self._aimed["locations"], self._aimed["index_key"], policy,
+            interpreter.markers, interpreter.libc, interpreter.soabi_flags, self._pinned(),
+        )  # fmt: skip
+        known: Aim | None = recall(world.cache, "rooms", key)
+        if known is None:
+            known = self._understood(world, texts, policy, stack)
+            remember(world.cache, "rooms", key, known)
+        return known
+
+    def _understood(self, world: World, texts: Sequence[str], policy: Policy, stack: tuple[str, ...]) -> Aim:
+        for text in texts:
+            try:
+                Requirement(text)
+            except InvalidRequirement as error:
+                problem = f"its build needs `{text}`, which is not a requirement: {str(error).splitlines()[0]}"
+                raise BuildError(stack[-1], problem, stack=stack[:-1]) from error
+        aimed = words_aim(world, texts, self._interpreter)
+        aimed["locations"], aimed["index_key"] = self._aimed["locations"], self._aimed["index_key"]
+        aimed["policy"] = policy
+        target = aimed["targets"][0]
+        target["pinned"] = self._pinned()
+        target["rows"] = [(row, f"build:{row[1]}", section) for row, _, section in target["rows"]]
+        needs = Needs(target["environment"])
+        target["constraints"] = [
+            (rows_of_requirement(requirement, ""), "tool.provenv.build-constraint-dependencies")
+            for requirement in map(Requirement, policy["build_constraints"])
+            if requirement.marker is None or needs.holds(requirement.marker)
+        ]
+        return aimed
+
+    def _pinned(self) -> dict[str, str]:
+        """Packages that come from one index only: the same for builds as for the project."""
+        targets = self._aimed["targets"]
+        return dict(targets[0]["pinned"]) if targets else {}
+
+
+def _policy(policy: Policy) -> Policy:
+    """How build requirements are chosen: the newest stable ones, whatever the project itself wants."""
+    return Policy(**{**policy, "resolution": "highest", "prerelease": "if-necessary-or-explicit"})
+
+
+def _artifact(row: FileRow) -> Artifact:
+    filename, url, hashes, size, upload_time = row
+    return Artifact(filename=filename, url=url, hashes=hashes, size=size, upload_time=upload_time)
