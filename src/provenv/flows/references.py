@@ -1,0 +1,81 @@
+"""What references lead to: each becomes one candidate with METADATA, before the solver starts. On the warm path.
+
+The references of a target and those that they name in turn are its *closure*. It is remembered as long as nothing that
+it was made from has changed; ``preparing`` is the slow half.
+"""
+
+from __future__ import annotations
+
+import provenv
+from provenv.flows.fingerprint import fingerprint
+from provenv.flows.memory import digest, recall, remember
+from provenv.flows.prepared import Prepared
+
+__all__ = ["Prepared", "closure"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provenv.flows.aimed import Aim, AimedTarget
+    from provenv.flows.prepared import Commit
+    from provenv.flows.world import World
+
+_FORMAT = 1
+"""Of what is remembered."""
+
+
+def closure(
+    world: World, aimed: Aim, target: AimedTarget, pinned_commits: Mapping[str, Commit] | None = None
+) -> dict[str, Prepared]:
+    """All references of a target, and those that their own needs name in turn: package -> what it leads to.
+
+    ``pinned_commits`` are the commits of an old lock, each with the repository and the revision that it was for: a
+    branch stays there. Whatever is looked at is looked at once per command. Raises InputError, NoSolution for a wheel
+    that is not for the target, BuildError, Unavailable.
+    """
+    pinned = pinned_commits or {}
+    key = digest(
+        _FORMAT,
+        provenv.__version__,
+        world.directory,
+        sorted(target["references"].items()),
+        [row for row, _, _ in target["rows"]],
+        target["environment"],
+        target["tags"] if any(item["url"].endswith(".whl") for item in target["references"].values()) else (),
+        [row for row, _ in target["constraints"]],
+        sorted(target["overrides"]),
+        target["excludes"],
+        sorted(pinned.items()),
+        world.uses_sources,
+        aimed["policy"],
+        aimed["index_key"],
+        aimed["members"],
+    )
+    known: dict[str, Prepared] | None = world.prepared.get(key)
+    if known is None:
+        known = None if world.refresh else _remembered(world, key)
+        if known is None:
+            from provenv.flows.preparing import Preparing
+
+            preparing = Preparing(world, aimed, target, pinned)
+            known = preparing.closure()
+            if preparing.is_steady:
+                watched = sorted((path, _seen(world, path)) for path in preparing.watched)
+                remember(world.cache, "references", key, (watched, [item.plain() for item in known.values()]))
+        world.prepared[key] = known
+    return known
+
+
+def _remembered(world: World, key: str) -> dict[str, Prepared] | None:
+    found = recall(world.cache, "references", key)
+    if found is None:
+        return None
+    watched, items = found
+    if any(_seen(world, path) != seen for path, seen in watched):
+        return None
+    return {item[0]: Prepared(*item) for item in items}
+
+
+def _seen(world: World, directory: str) -> str:
+    return fingerprint(world.cache, directory, world.variables)
