@@ -54,7 +54,7 @@ class Access:
 
 
 class Keychain:
-    """All that one command knows of user names and passwords. Used by one thread at a time."""
+    """All that one command knows of user names and passwords. Several threads may ask."""
 
     def __init__(
         self,
@@ -68,6 +68,8 @@ class Keychain:
             self._by_origin.setdefault(origin_of(place.url), []).append(place)
         self._netrc_file = netrc_file
         self._ask_keyring = ask_keyring
+        self._of_host: dict[str, Credentials | None] = {}
+        """What netrc says, once it was read for a host: hundreds of requests ask."""
 
     def credentials(self, url: str, *, is_redirected: bool = False) -> Credentials | None:
         """What may be sent to a URL. ``is_redirected``: another place sent us there, so netrc is not looked into unless
@@ -110,5 +112,8 @@ class Keychain:
             return None
         if origin not in self._by_origin and (is_redirected or origin[0] != "https"):
             return None
-        found = netrc_credentials(self._netrc_file, origin[1])
+        host = origin[1]
+        if host not in self._of_host:
+            self._of_host[host] = netrc_credentials(self._netrc_file, host)
+        found = self._of_host[host]
         return found if found is not None and user in (None, found[0]) else None
