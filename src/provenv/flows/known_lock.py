@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from provenv.flows.prepared import Commit
     from provenv.flows.world import World
 
 
-_FORMAT = 3
+_FORMAT = 4
 """Of what is remembered."""
 
 
@@ -30,7 +31,7 @@ class KnownLock:
         markers: dict[str, list[tuple[str, str]]],
         extras: list[str],
         groups: list[str],
-        commits: dict[str, str],
+        commits: dict[str, Commit],
     ) -> None:
         self.versions = versions
         """Package -> its versions, ascending by their place in the lock."""
@@ -41,7 +42,7 @@ class KnownLock:
         self.extras = frozenset(extras)
         self.groups = frozenset(groups)
         self.commits = commits
-        """Package -> the commit of its repository."""
+        """Package -> its repository, the revision that was asked for, and the commit."""
 
     def difference(self, inputs: Mapping[str, Any], form: int) -> str | None:
         """What makes the lock stale for a project with these inputs, in words; None when nothing does."""
@@ -96,6 +97,10 @@ def _target(record: dict[str, object]) -> str:
     return f"{record.get('name')}: {', '.join(parts)}"
 
 
+def _commit(table: Mapping[str, str]) -> Commit:
+    return table.get("url") or table.get("path", ""), table.get("requested-revision"), table["commit-id"]
+
+
 def known_lock(world: World, data: bytes) -> KnownLock:
     """Understand the bytes of a lock. Raises InputError when they are no valid lock."""
     key = digest(_FORMAT, data)
@@ -114,7 +119,7 @@ def known_lock(world: World, data: bytes) -> KnownLock:
             {name: found for name, found in entries.items() if len(found) > 1},
             document.get("extras", []),
             document.get("dependency-groups", []),
-            {item["name"]: item["vcs"]["commit-id"] for item in document["packages"] if "vcs" in item},
+            {item["name"]: _commit(item["vcs"]) for item in document["packages"] if "vcs" in item},
         )
         remember(world.cache, "locks", key, known)
     return KnownLock(*known)

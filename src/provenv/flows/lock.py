@@ -8,7 +8,6 @@ from provenv.errors import NoSolution, StaleLock
 from provenv.flows import files
 from provenv.flows.aim import aim
 from provenv.flows.known_lock import KnownLock, known_lock
-from provenv.flows.memory import digest
 from provenv.flows.pins import pins_of
 from provenv.flows.solving import prepared_references, solve_target
 from provenv.lockfile.choices import Forks, group_of
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from provenv.flows.aimed import Aim, AimedTarget
+    from provenv.flows.prepared import Commit
     from provenv.flows.world import World
 
 FORMAT = 2
@@ -80,7 +80,7 @@ def lock(
             raise StaleLock(f"{world.lock_file} is out of date: {difference}", hint="run `provenv lock`")
     elif is_locked and known is None:
         raise StaleLock(f"{world.lock_file} is missing", hint="run `provenv lock`")
-    return _lock_anew(world, aimed, data, known, upgrade, upgrade_packages, is_dry)
+    return _lock_anew(world, aimed, data, known, upgrade, upgrade_packages, is_dry or not world.writes_lock)
 
 
 def _moved(world: World, aimed: Aim, known: KnownLock) -> str | None:
@@ -102,7 +102,7 @@ def _directories(world: World, aimed: Aim, known: KnownLock | None) -> dict[str,
             commits = known.commits if known is not None else {}
             for name, prepared in prepared_references(world, aimed, target, commits).items():
                 if "directory" in prepared.table and name != aimed["name"]:
-                    found[name] = digest(prepared.metadata)[:16]
+                    found[name] = prepared.needs_digest
     return found
 
 
@@ -175,7 +175,7 @@ class _Solving:
 
     def _solved(self, target: AimedTarget, fork: tuple[str, ...], forks: Forks, *, is_optional: bool) -> Solved:
         kept: dict[str, str] = {}
-        commits: dict[str, str] = {}
+        commits: dict[str, Commit] = {}
         if self._known is not None:
             names = [one["name"] for one in self._aimed["targets"]]
             old = pins_of(self._known, target["environment"], target["name"], other_targets=names)

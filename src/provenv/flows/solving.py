@@ -203,6 +203,7 @@ def _no_solution(
         failure,
         without=told.without,
         everyone=everyone,
+        answers_for=lambda changed, target: answered(world, changed, target, kept, without=told.without).answers,
         kept=kept,
         is_optional=is_optional,
     )
