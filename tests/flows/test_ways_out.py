@@ -69,9 +69,9 @@ def _check(world: World) -> dict[str, Any] | None:
     return details
 
 
-def _check_versions(data: bytes, versions: dict[str, str]) -> None:
+def _check_versions(data: bytes, versions: dict[str, list[str]]) -> None:
     locked = {(package["name"], package["version"]) for package in tomllib.loads(data.decode())["packages"]}
-    assert set(versions.items()) <= locked
+    assert {(name, version) for name, found in versions.items() for version in found} <= locked
 
 
 def _check_minimal(world: World, original: str, details: dict[str, Any]) -> None:
@@ -94,8 +94,10 @@ def _changed(text: str, changes: Sequence[dict[str, Any]]) -> str:
         here: Any = document
         for step in steps[:-1]:
             here = here[step] if isinstance(step, int) else here.setdefault(step, {})
-        if change["kind"] == "add":
+        if change["kind"] == "override":
             here.setdefault(steps[-1], []).append(change["after"])
+        elif change["kind"] == "python":
+            here[steps[-1]] = change["after"]
         elif change["after"] is None:
             del here[steps[-1]]
         else:

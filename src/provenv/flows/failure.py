@@ -11,9 +11,10 @@ from provenv.errors import NoSolution
 from provenv.flows.aimed import Aim, AimedTarget
 from provenv.flows.conflict import Conflict, narrowed
 from provenv.flows.describe import ProjectWords, sentences
-from provenv.flows.fixes import Change, Fix, find_fixes
+from provenv.flows.fixes import Change, Fix, find_fixes, ranked
+from provenv.flows.other_python import other_python
 from provenv.flows.places import Places
-from provenv.flows.trial import Budget, Refusal, Subject
+from provenv.flows.trial import Budget, Refusal, Subject, without_builds
 from provenv.flows.world import World
 from provenv.solve.proof import Unsolvable
 from provenv.universe.answers import Answers
@@ -34,30 +35,34 @@ def no_solution(
     failure: Unsolvable,
     *,
     without: Collection[str] = (),
-    everyone: Callable[[Subject], Sequence[Subject]] = lambda subject: [subject],
+    everyone: Callable[[Subject], Sequence[Subject]],
+    answers_for: Callable[[Aim, AimedTarget], Answers],
     kept: Mapping[str, str],
     is_optional: bool = False,
 ) -> NoSolution:
     """The error for a failed resolution of one target.
 
     ``everyone`` tells what a fix must leave solvable: all targets and choices in the order of locking, with the failed
-    one among them. ``kept`` are versions of an old lock. Of an optional target the story is told as it is, without a
-    search for less or for a way out.
+    one among them; ``answers_for`` makes the answers of a changed project. ``kept`` are versions of an old lock. Of an
+    optional target the story is told as it is, without a search for less or for a way out.
     """
     subject = Subject(target=target, answers=answers, without=without)
     refusal = Refusal(proof=failure.proof, answers=answers)
-    fixes: list[Fix] = []
-    if is_optional:
-        conflict = Conflict(places=(), refusal=refusal, is_minimal=True)
-    else:
-        conflict = narrowed(subject, refusal, Budget(_SECONDS_FOR_CONFLICT))
-        fixes = find_fixes(
-            subject, lambda: everyone(subject), kept, conflict, aimed["texts"], Budget(_SECONDS_FOR_FIXES)
-        )
-        answers.save()
     places = Places(world)
+    fixes: list[Fix] = []
+    conflict = Conflict(places=(), refusal=refusal, is_minimal=True)
+    if not is_optional:
+        with without_builds(world):
+            conflict = narrowed(subject, refusal, Budget(_SECONDS_FOR_CONFLICT))
     words = ProjectWords(conflict.refusal.answers, aimed["texts"], places.text)
     told = sentences(conflict.refusal.proof, words)
+    if not is_optional:
+        budget = Budget(_SECONDS_FOR_FIXES)
+        with without_builds(world):
+            fixes = find_fixes(subject, lambda: everyone(subject), kept, conflict, aimed["texts"], budget)
+            needs = {name: tuple(found) for name, found in words.specifiers.items()}
+            fixes = ranked([*fixes, *other_python(world, subject, needs, answers_for, budget)])
+        answers.save()
     where = f" for target `{target['name']}`" if len(aimed["targets"]) > 1 else ""
     message = f"the requirements cannot be satisfied{where}\n\n" + "\n".join(told)
     if not conflict.is_minimal:
@@ -90,7 +95,7 @@ def _details(
                     }
                     for change in fix.changes
                 ],
-                "versions": dict(fix.versions),
+                "versions": {name: list(found) for name, found in fix.versions.items()},
             }
             for fix in fixes
         ],
@@ -101,13 +106,17 @@ def _ways_out(fixes: Sequence[Fix], places: Places) -> list[str]:
     told: list[str] = []
     for fix in fixes:
         changes = " and ".join(_told(change, places) for change in fix.changes)
-        versions = ", ".join(f"{name} {version}" for name, version in fix.versions.items())
+        versions = ", ".join(f"{name} {' and '.join(found)}" for name, found in fix.versions.items())
         told.append(f"{'or ' if told else ''}{changes}: solves{f' with {versions}' if versions else ''}")
     return told
 
 
 def _told(change: Change, places: Places) -> str:
     place = places.text(change.where)
+    if change.kind == "python":
+        return f"use Python {change.after} ({place})"
+    if change.kind == "override":
+        return f"add `{change.after}` to {place}, against what others say of it"
     if change.after is None:
         return f"remove `{change.before}` ({place})"
     verb = "relax" if change.kind == "relax" else "change"

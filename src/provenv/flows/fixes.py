@@ -6,19 +6,20 @@ conflict is widened by a line of that one, as long as nothing smaller was found 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from provenv.explain.relax import relaxed, rewritten
 from provenv.flows.conflict import Conflict, lines_in
 from provenv.flows.trial import Budget, Refusal, Subject, Variation, attempt
+from provenv.solve.core import facts_of
 from provenv.solve.solver import Solution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from provenv.universe.view import Row
 
-__all__ = ["Change", "Fix", "find_fixes"]
+__all__ = ["Change", "Fix", "find_fixes", "ranked"]
 
 _MOST_SHOWN = 3
 _MOST_LINES = 3
@@ -31,9 +32,11 @@ class Change:
     """One line of the project, before and after; ``after`` is None when the line goes."""
 
     kind: str
-    """``relax``, ``extras`` (one less), ``prerelease``, ``yanked`` or ``remove``."""
+    """``relax``, ``extras`` (one less), ``prerelease``, ``yanked``, ``python``, ``override`` (``where`` is a list that
+    ``after`` is added to) or ``remove``."""
     where: str
-    before: str
+    before: str | None
+    """None for what is added."""
     after: str | None
 
 
@@ -42,7 +45,8 @@ class Fix:
     """Changes that were solved together, and the versions that matter of what came out."""
 
     changes: tuple[Change, ...]
-    versions: Mapping[str, str]
+    versions: Mapping[str, Sequence[str]]
+    """Package -> its versions, the first target's first."""
     weight: tuple[int, ...]
     """How much it asks of the user; less is better."""
 
@@ -56,8 +60,10 @@ class _Step:
     weight: int
 
 
-_WIDER, _OLDER, _FEWER_EXTRAS, _PRERELEASE, _YANKED, _NOTHING = range(6)
-_KINDS = ("relax", "relax", "extras", "prerelease", "yanked", "remove")
+_WIDER, _OLDER, _FEWER_EXTRAS, _PRERELEASE, _YANKED, _PYTHON, _OVERRIDE, _NOTHING = range(8)
+_KINDS = ("relax", "relax", "extras", "prerelease", "yanked", "python", "override", "remove")
+_OVERRIDES = "tool.provenv.override-dependencies"
+_MOST_OVERRIDES = 3
 
 
 class _Search:
@@ -98,11 +104,12 @@ class _Search:
                     ways.append(way)
         # To leave out the only line of a conflict is always possible, and no news.
         if not self._has_mild() and len(conflict.places) > 1:
+            self._override(conflict)
             self._drop(conflict.places)
-        return sorted(self.found.values(), key=lambda fix: fix.weight)[:_MOST_SHOWN]
+        return ranked(self.found.values())
 
     def _has_mild(self) -> bool:
-        return any(fix.weight[1] < _NOTHING for fix in self.found.values())
+        return any(fix.weight[1] < _OVERRIDE for fix in self.found.values())
 
     def _free(self, way: tuple[str, ...]) -> list[str]:
         """Try a way; the lines of the next conflict when it does not lead out."""
@@ -148,6 +155,26 @@ class _Search:
                 if pinned != specifier:
                     yield _Step(where=place, row=(extra, name, extras, pinned), weight=weight)
 
+    def _override(self, conflict: Conflict) -> None:
+        """Put the project's word in the place of all others about a package that it does not name."""
+        if self._subject.target["overrides"]:
+            return  # Which table they are in is not known here, and a second table would hide the first.
+        named = {row[1] for row in self._lines.values()}
+        disputed = [
+            fact.on
+            for fact in facts_of(conflict.refusal.proof)
+            if fact.package and fact.allow > 1 and "[" not in fact.on and fact.on not in named
+        ]
+        for name in list(dict.fromkeys(disputed))[:_MOST_OVERRIDES]:
+            outcome = self._solve({}, {name: [("", name, (), "")]})
+            if isinstance(outcome, Refusal) or not outcome or name not in outcome[0]:
+                continue
+            row = ("", name, (), f"=={outcome[0][name]}")
+            outcome = self._solve({}, {name: [row]})
+            if outcome and not isinstance(outcome, Refusal):
+                change = Change(kind="override", where=_OVERRIDES, before=None, after=f"{name}{row[3]}")
+                self._keep((change,), _OVERRIDE, _OVERRIDE, [name, *self._told], outcome)
+
     def _drop(self, places: Sequence[str]) -> None:
         for place in places:
             self._check((_Step(where=place, row=None, weight=_NOTHING),))
@@ -158,20 +185,31 @@ class _Search:
         if isinstance(outcome, Refusal):
             return outcome
         if outcome:
-            versions: dict[str, str] = {}
-            for name in self._names(steps):
-                for found in outcome:
-                    if name in found:
-                        versions.setdefault(name, found[name])
+            weights = [step.weight for step in steps]
             changes = tuple(self._change(step) for step in steps)
-            shown = dict(list(versions.items())[:_VERSIONS_TOLD])
-            weight = len(steps), max(step.weight for step in steps), sum(step.weight for step in steps), len(self.found)
-            self.found.setdefault(changes, Fix(changes=changes, versions=shown, weight=weight))
+            self._keep(changes, max(weights), sum(weights), self._names(steps), outcome)
         return None
 
-    def _solve(self, rows: Mapping[str, Row | None]) -> Refusal | list[dict[str, str]]:
+    def _keep(
+        self,
+        changes: tuple[Change, ...],
+        worst: int,
+        total: int,
+        names: Sequence[str],
+        solved: Sequence[Mapping[str, str]],
+    ) -> None:
+        versions = {name: tuple(dict.fromkeys(found[name] for found in solved if name in found)) for name in names}
+        shown = [(name, found) for name, found in versions.items() if found][:_VERSIONS_TOLD]
+        weight = len(changes), worst, total, len(self.found)
+        self.found.setdefault(changes, Fix(changes=changes, versions=dict(shown), weight=weight))
+
+    def _solve(
+        self, rows: Mapping[str, Row | None], overrides: Mapping[str, Sequence[Row]] | None = None
+    ) -> Refusal | list[dict[str, str]]:
         """Package -> version for every target, as a lock would choose them; empty when there was no time to know."""
-        first = attempt(self._subject, Variation(rows=rows, pins=self._kept), self._budget)
+        changed = overrides or {}
+        variation = Variation(rows=rows, pins=self._kept, overrides=changed)
+        first = attempt(self._subject, variation, self._budget)
         if isinstance(first, Refusal) or first is None:
             return first or []
         if not self._everyone:
@@ -183,7 +221,7 @@ class _Search:
         solved: list[dict[str, str]] = []
         earlier: dict[str, str] = {}
         for subject in self._everyone:
-            variation = Variation(rows=rows, pins={**earlier, **self._kept})
+            variation = Variation(rows=rows, pins={**earlier, **self._kept}, overrides=changed)
             outcome = attempt(subject, variation, self._budget)
             if isinstance(outcome, Refusal) or outcome is None:
                 return outcome or []
@@ -221,6 +259,11 @@ def find_fixes(
     or none, when nothing was found or the time was over.
     """
     return _Search(subject, everyone, kept, texts, budget, conflict.places).run(conflict)
+
+
+def ranked(fixes: Iterable[Fix]) -> list[Fix]:
+    """The few that ask least of the user, in that order."""
+    return sorted(fixes, key=lambda fix: fix.weight)[:_MOST_SHOWN]
 
 
 def _lines_of(subject: Subject) -> dict[str, Row]:

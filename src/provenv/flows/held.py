@@ -10,7 +10,7 @@ from provenv.flows.describe import ASKED
 from provenv.flows.newer import newest, with_newest
 from provenv.flows.places import Places
 from provenv.flows.solving import answered
-from provenv.flows.trial import Budget, Refusal, Subject
+from provenv.flows.trial import Budget, Refusal, Subject, without_builds
 from provenv.flows.world import World
 from provenv.lockfile.choices import Forks
 from provenv.lockfile.merge import Solved
@@ -46,7 +46,8 @@ def held(world: World, aimed: Aim, solved: Sequence[Solved], *, seconds: float =
         chosen = {name: found.version for name, found in one.packages.items() if found.version is not None}
         answers = answered(world, aimed, target, chosen, without=without).answers
         subject = Subject(target=target, answers=answers, without=without)
-        told |= dict.fromkeys(_Held(subject, chosen, aimed["texts"], places, budget).lines())
+        with without_builds(world):
+            told |= dict.fromkeys(_Held(subject, chosen, aimed["texts"], places, budget).lines())
     return list(told)
 
 

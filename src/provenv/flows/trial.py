@@ -7,12 +7,15 @@ may use it until the time is over.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from provenv.errors import ProvenvError
 from provenv.flows.aimed import AimedTarget
+from provenv.flows.world import World
 from provenv.solve.proof import Nogood, Unsolvable
 from provenv.solve.solver import Solution
 from provenv.universe.answers import Answers
@@ -22,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from provenv.universe.view import Row
 
-__all__ = ["Budget", "Refusal", "Subject", "Variation", "attempt"]
+__all__ = ["Budget", "Refusal", "Subject", "Variation", "attempt", "varied", "without_builds"]
 
 _MOST_QUESTIONS = 5000
 
@@ -54,13 +57,15 @@ class Variation:
 
     ``rows`` maps a place to the need that stands there instead, None for no need at all; ``added`` are further needs
     with the reason of each. With ``only``, the lines at all other places are left out; with ``pins``, these versions
-    are preferred in place of those that the first solve preferred.
+    are preferred in place of those that the first solve preferred. ``overrides`` stand in place of every need of a
+    package, besides those that the project has.
     """
 
     rows: Mapping[str, Row | None] = field(default_factory=dict)
     added: Sequence[tuple[Row, str]] = ()
     only: Collection[str] | None = None
     pins: Mapping[str, str] | None = None
+    overrides: Mapping[str, Sequence[Row]] = field(default_factory=dict)
 
     def applied(self, lines: Sequence[tuple[Row, str]]) -> list[tuple[Row, str]]:
         """Lines of the project, each with its place, as the variation has them."""
@@ -91,6 +96,21 @@ def attempt(subject: Subject, variation: Variation, budget: Budget) -> Solution 
         return None
 
 
+@contextmanager
+def without_builds(world: World) -> Iterator[None]:
+    """Nothing is built in the block: a variation that needs a build stays unknown. Nobody asked for it to be built."""
+    rooms = world.rooms
+    world.rooms = _refuse
+    try:
+        yield
+    finally:
+        world.rooms = rooms
+
+
+def _refuse(*_: object) -> NoReturn:
+    raise _Late
+
+
 def varied(subject: Subject, variation: Variation) -> Answers:
     """Whoever answers for a variation, with the views and the supply of the subject."""
     answers = copy(subject.answers)
@@ -101,6 +121,7 @@ def varied(subject: Subject, variation: Variation) -> Answers:
         answers.constraints.setdefault(row[1], []).append((row, where))
     answers.warnings = []
     answers._asked, answers._constrained = {}, set()
+    answers._overrides = {**answers._overrides, **variation.overrides}
     answers._make_supply = lambda: subject.answers.supply
     if variation.pins is not None:
         answers.prefer, answers._pins = {}, variation.pins

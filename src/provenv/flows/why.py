@@ -20,7 +20,7 @@ from provenv.flows.newer import asked_for, newest, with_newest
 from provenv.flows.pins import pins_of
 from provenv.flows.places import Places
 from provenv.flows.solving import answered
-from provenv.flows.trial import Budget, Refusal, Subject
+from provenv.flows.trial import Budget, Refusal, Subject, without_builds
 from provenv.flows.world import World
 from provenv.lockfile.choices import Forks
 from provenv.solve.solver import Solution
@@ -91,7 +91,8 @@ def why(world: World, name: str, data: bytes, target_name: str | None = None) ->
     aimed = aim(world)
     target = _target(aimed, target_name)
     subject, solution = _solved(world, aimed, target, data, name)
-    return _Explained(subject, solution, aimed, Places(world), name).why()
+    with without_builds(world):
+        return _Explained(subject, solution, aimed, Places(world), name).why()
 
 
 def _target(aimed: Aim, name: str | None) -> AimedTarget:
