@@ -34,7 +34,7 @@ def select_items(world: World, data: bytes, interpreter: Interpreter, choice: Ch
     return [Unbuilt(**item) if "kind" in item else Wanted(**item) for item in known]
 
 
-_FORMAT = 2
+_FORMAT = 3
 """Of what is remembered."""
 
 

@@ -95,6 +95,7 @@ def _item(package: Package, file: _File, where: str, is_requested: bool) -> Want
             url=file.url,
             path=file.path,
             commit=file.commit_id,
+            revision=file.requested_revision,
             subdirectory=file.subdirectory,
             is_requested=is_requested,
         )

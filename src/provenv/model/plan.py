@@ -63,6 +63,7 @@ class Unbuilt(Value):
         "kind",
         "name",
         "path",
+        "revision",
         "sha256",
         "size",
         "subdirectory",
@@ -84,6 +85,7 @@ class Unbuilt(Value):
         size: int | None = None,
         is_editable: bool = False,
         is_requested: bool = False,
+        revision: str | None = None,
     ) -> None:
         self.name = name
         """Normalised (PEP 503)."""
@@ -103,6 +105,8 @@ class Unbuilt(Value):
         self.size = size
         self.is_editable = is_editable
         self.is_requested = is_requested
+        self.revision = revision
+        """The branch or tag of a repository that was asked for, for ``direct_url.json``."""
 
 
 class Installed(Value):
