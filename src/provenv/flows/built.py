@@ -6,8 +6,6 @@ half.
 
 from __future__ import annotations
 
-import os
-
 import provenv
 from provenv.flows.built_places import places_of
 from provenv.flows.fingerprint import fingerprint
