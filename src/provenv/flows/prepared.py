@@ -47,6 +47,15 @@ class Prepared:
         """The file of a reference to a wheel."""
 
     @property
+    def candidate(self) -> str:
+        """The version that the solver knows: the one in METADATA, also where the lock will not tell it."""
+        if self.version is not None:
+            return self.version
+        lines = self.metadata.partition(b"\n\n")[0].splitlines()
+        found = next((line for line in lines if line.lower().startswith(b"version:")), b":0")
+        return found.partition(b":")[2].strip().decode("utf-8", "replace")
+
+    @property
     def needs_digest(self) -> str:
         """Changes when a lock of it may have to change: a version that is told by a build does not count."""
         lines = self.metadata.splitlines()

@@ -306,7 +306,7 @@ def _supply(world: World, aimed: Aim, target: AimedTarget, prepared: Mapping[str
 
     made = supply(world, aimed, target)
     for name, one in prepared.items():
-        made.direct(name, one.version or "0", one.metadata)
+        made.direct(name, one.candidate, one.metadata)
     return made
 
 
