@@ -62,6 +62,8 @@ class ProjectWords:
         if not view.versions:
             return f"no version of {name} can be used here"
         hidden = view.yanked if self._answers.admits_prereleases(name) else view.yanked | view.pre
+        for mask in view.broken.values():
+            hidden |= mask
         offered = [version for at, version in enumerate(view.versions, 1) if not hidden >> at & 1]
         newest = f" (the newest is {offered[-1]})" if offered else ""
         return f"no version of {name} that can be used here matches {text}{newest}"

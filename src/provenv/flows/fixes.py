@@ -186,7 +186,7 @@ class _Search:
             return outcome
         if outcome:
             weights = [step.weight for step in steps]
-            changes = tuple(self._change(step) for step in steps)
+            changes = tuple(sorted((self._change(step) for step in steps), key=lambda change: change.where))
             self._keep(changes, max(weights), sum(weights), self._names(steps), outcome)
         return None
 
