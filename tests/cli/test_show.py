@@ -94,6 +94,19 @@ def test_tree_where_parts_exclude_one_another(house: House) -> None:
     assert "2.0" in out
 
 
+def test_tree_of_a_workspace(house: House) -> None:
+    for name in ("alpha", "beta", "gamma"):
+        house.wheel(name)
+    member = house.directory / "lib"
+    member.mkdir()
+    (member / "pyproject.toml").write_text(
+        '[project]\nname = "lib"\nversion = "0.2"\ndependencies = ["beta"]\n[dependency-groups]\nx = ["gamma"]\n'
+    )
+    house.project("alpha", more='[tool.uv.workspace]\nmembers = ["lib"]\n')
+    house.do("lock")
+    assert house.do("tree").out == ("demo\n└── alpha v1.0\nlib\n├── beta v1.0\n└── gamma v1.0 (group: x)\n")
+
+
 def test_tree_as_json(family: House) -> None:
     document = json.loads(family.do("tree", "--json").out)
     assert "alpha" in json.dumps(document)

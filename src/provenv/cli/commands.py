@@ -199,7 +199,8 @@ def export(words: Words, world: World, variables: Mapping[str, str]) -> int:
     bare = without_hash(items)
     if bare and words.hashes is None and form == "requirements.txt":
         told = f"no hashes are written, for {', '.join(bare)} can have none, and pip wants all or none"
-        _say(words, warning_text(f"{told}; see --no-emit-local and --hashes", has_colour=words.has_error_colour))
+        hint = "--no-emit-package leaves out one, --hashes writes a mixture"
+        _say(words, warning_text(f"{told} ({hint})", has_colour=words.has_error_colour))
     file = os.path.abspath(words.output_file) if words.output_file else None
     text = flow(
         items,

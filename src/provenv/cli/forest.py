@@ -93,11 +93,10 @@ def _upright(
 ) -> tuple[dict[str, show_tree.Package], list[show_tree.Branch]]:
     packages = _packages(graph, graph.needs, notes)
     for member, parts in graph.members.items():
-        if member in packages:
-            own = packages[member]
-            packages[member] = replace(own, needs=(*own.needs, *_branches(parts, has_dev=has_dev)))
+        own = packages.get(member, show_tree.Package(name=member))
+        packages[member] = replace(own, needs=(*own.needs, *_branches(parts, has_dev=has_dev)))
     branches = list(_branches(graph.roots, has_dev=has_dev))
-    roots = [show_tree.Branch(key=member) for member in graph.members if member in packages]
+    roots = [show_tree.Branch(key=member) for member in graph.members]
     if graph.name is None:
         return packages, [*branches, *roots]
     version = graph.versions.get(graph.name) or None

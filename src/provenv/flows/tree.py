@@ -12,8 +12,11 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 from provenv.errors import InputError
 from provenv.flows.aimed import AimedTarget
+from provenv.flows.project_file import read_project
+from provenv.flows.workspace import members_of
 from provenv.flows.world import World
 from provenv.lockfile.read import parse
+from provenv.model.project import Line
 
 __all__ = ["Graph", "Root", "tree"]
 
@@ -39,7 +42,8 @@ class Graph:
     roots: Mapping[str, Sequence[Root]]
     """Part of the project (``""``, ``extra:NAME``, ``group:NAME``) -> packages that it names itself."""
     members: Mapping[str, Mapping[str, Sequence[Root]]]
-    """Member of the workspace -> what its groups name. Its other needs are those of its package."""
+    """Member of the workspace -> what its parts name, as in ``roots``; the needs of one that is installed are those of
+    its package."""
 
 
 def tree(world: World, data: bytes, target: AimedTarget, name: str | None) -> Graph:
@@ -49,7 +53,8 @@ def tree(world: World, data: bytes, target: AimedTarget, name: str | None) -> Gr
     """
     document = parse(data, world.lock_file)
     recorded = document.get("tool", {}).get("provenv", {})
-    extras, groups = set(document.get("extras", [])), set(document.get("dependency-groups", []))
+    extras = set(document.get("extras", []))
+    groups = {*document.get("dependency-groups", []), *document.get("default-groups", [])}
     groups -= {item["name"] for item in recorded.get("targets", [])} - {target["name"]}
     ranks = {tag: rank for rank, tag in enumerate(target["tags"])}
     versions: dict[str, list[str]] = {}
@@ -71,11 +76,34 @@ def tree(world: World, data: bytes, target: AimedTarget, name: str | None) -> Gr
         needs={key: [item for item in value if item in versions] for key, value in needs.items()},
         sizes=sizes,
         roots=_roots(document, versions),
-        members={
-            member: _parts(said, (("groups", "group"),), versions)
-            for member, said in recorded.get("members", {}).items()
-        },
+        members=_members(world, recorded, target["environment"], versions),
     )
+
+
+def _members(
+    world: World, recorded: Mapping[str, Any], environment: Mapping[str, str], versions: Mapping[str, object]
+) -> dict[str, dict[str, list[Root]]]:
+    """Of a member that is itself installed the lock knows the needs; of another one only its project file does."""
+    found = {name: _parts(said, (("groups", "group"),), versions) for name, said in recorded.get("members", {}).items()}
+    data = world.project_data_if_there() if any(name not in versions for name in found) else None
+    project = read_project(data, world.project_file) if data is not None else None
+    if project is None or project.workspace is None:
+        return found
+    for member in members_of(world.directory, project.workspace, project.name).all:
+        if member.name in found and member.name not in versions:
+            parts = {"": member.project.dependencies}
+            parts |= {f"extra:{extra}": lines for extra, lines in member.project.extras.items()}
+            own = {
+                part: _named([line.text for line in lines if _is_for(line, environment)], versions)
+                for part, lines in parts.items()
+            }
+            found[member.name] = own | found[member.name]
+    return found
+
+
+def _is_for(line: Line, environment: Mapping[str, str]) -> bool:
+    marker = line.requirement.marker
+    return marker is None or marker.evaluate({**environment, "extra": ""})
 
 
 def _holds(marker: Marker, environment: Mapping[str, str], extras: set[str], groups: set[str]) -> bool:
