@@ -306,6 +306,9 @@ def _supply(world: World, aimed: Aim, target: AimedTarget, prepared: Mapping[str
 
     made = supply(world, aimed, target)
     for name, one in prepared.items():
+        # All are known before the needs of the first are read: no index is asked for what no index chooses.
+        made.direct(name, one.candidate)
+    for name, one in prepared.items():
         made.direct(name, one.candidate, one.metadata)
     return made
 
@@ -332,5 +335,5 @@ def _keep_views(world: World, told: Answered) -> None:
 
 
 def _view_path(world: World, target: AimedTarget, prepared: Prepared) -> str:
-    key = digest(prepared.name, prepared.version, prepared.metadata)
+    key = digest(prepared.name, prepared.candidate, prepared.metadata)
     return os.path.join(world.cache, "views", target["key"], "direct", key)
