@@ -96,7 +96,7 @@ def _changed(text: str, changes: Sequence[dict[str, Any]]) -> str:
             here = here[step] if isinstance(step, int) else here.setdefault(step, {})
         if change["kind"] == "override":
             here.setdefault(steps[-1], []).append(change["after"])
-        elif change["kind"] == "python":
+        elif change["kind"] in ("python", "prerelease") and change["before"] is None:
             here[steps[-1]] = change["after"]
         elif change["after"] is None:
             del here[steps[-1]]

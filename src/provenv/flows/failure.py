@@ -115,6 +115,8 @@ def _told(change: Change, places: Places) -> str:
     place = places.text(change.where)
     if change.kind == "python":
         return f"use Python {change.after} ({place})"
+    if change.kind == "prerelease" and change.before is None:
+        return f'let pre-releases count with `prerelease = "{change.after}"`'
     if change.kind == "override":
         return f"add `{change.after}` to {place}, against what others say of it"
     if change.after is None:

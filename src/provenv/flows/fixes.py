@@ -64,6 +64,8 @@ _WIDER, _OLDER, _FEWER_EXTRAS, _PRERELEASE, _YANKED, _PYTHON, _OVERRIDE, _NOTHIN
 _KINDS = ("relax", "relax", "extras", "prerelease", "yanked", "python", "override", "remove")
 _OVERRIDES = "tool.provenv.override-dependencies"
 _MOST_OVERRIDES = 3
+_PRERELEASES = "tool.provenv.prerelease"
+_DEFAULT_PRERELEASE = "if-necessary-or-explicit"
 
 
 class _Search:
@@ -103,6 +105,7 @@ class _Search:
                     seen.add(frozenset(way))
                     ways.append(way)
         # To leave out the only line of a conflict is always possible, and no news.
+        self._admit_prereleases(conflict)
         if not self._has_mild() and len(conflict.places) > 1:
             self._override(conflict)
             self._drop(conflict.places)
@@ -155,6 +158,21 @@ class _Search:
                 if pinned != specifier:
                     yield _Step(where=place, row=(extra, name, extras, pinned), weight=weight)
 
+    def _admit_prereleases(self, conflict: Conflict) -> None:
+        """Let pre-releases count where nothing else will do, if a setting hides some of the conflict's packages."""
+        answers = self._subject.answers
+        hidden = [
+            fact.on
+            for fact in facts_of(conflict.refusal.proof)
+            if (view := answers.views.get(fact.on)) is not None
+            and view.pre & ~fact.allow
+            and not answers.admits_prereleases(fact.on)
+        ]
+        outcome = self._solve({}, prerelease=_DEFAULT_PRERELEASE) if hidden else []
+        if outcome and not isinstance(outcome, Refusal):
+            change = Change(kind="prerelease", where=_PRERELEASES, before=None, after=_DEFAULT_PRERELEASE)
+            self._keep((change,), _PRERELEASE, _PRERELEASE, [*hidden, *self._told], outcome)
+
     def _override(self, conflict: Conflict) -> None:
         """Put the project's word in the place of all others about a package that it does not name."""
         if self._subject.target["overrides"]:
@@ -204,11 +222,14 @@ class _Search:
         self.found.setdefault(changes, Fix(changes=changes, versions=dict(shown), weight=weight))
 
     def _solve(
-        self, rows: Mapping[str, Row | None], overrides: Mapping[str, Sequence[Row]] | None = None
+        self,
+        rows: Mapping[str, Row | None],
+        overrides: Mapping[str, Sequence[Row]] | None = None,
+        prerelease: str | None = None,
     ) -> Refusal | list[dict[str, str]]:
         """Package -> version for every target, as a lock would choose them; empty when there was no time to know."""
         changed = overrides or {}
-        variation = Variation(rows=rows, pins=self._kept, overrides=changed)
+        variation = Variation(rows=rows, pins=self._kept, overrides=changed, prerelease=prerelease)
         first = attempt(self._subject, variation, self._budget)
         if isinstance(first, Refusal) or first is None:
             return first or []
@@ -221,7 +242,8 @@ class _Search:
         solved: list[dict[str, str]] = []
         earlier: dict[str, str] = {}
         for subject in self._everyone:
-            variation = Variation(rows=rows, pins={**earlier, **self._kept}, overrides=changed)
+            pins = {**earlier, **self._kept}
+            variation = Variation(rows=rows, pins=pins, overrides=changed, prerelease=prerelease)
             outcome = attempt(subject, variation, self._budget)
             if isinstance(outcome, Refusal) or outcome is None:
                 return outcome or []

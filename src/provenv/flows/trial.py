@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -58,7 +57,7 @@ class Variation:
     ``rows`` maps a place to the need that stands there instead, None for no need at all; ``added`` are further needs
     with the reason of each. With ``only``, the lines at all other places are left out; with ``pins``, these versions
     are preferred in place of those that the first solve preferred. ``overrides`` stand in place of every need of a
-    package, besides those that the project has.
+    package, besides those that the project has; ``prerelease`` is another policy of pre-releases.
     """
 
     rows: Mapping[str, Row | None] = field(default_factory=dict)
@@ -66,6 +65,7 @@ class Variation:
     only: Collection[str] | None = None
     pins: Mapping[str, str] | None = None
     overrides: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    prerelease: str | None = None
 
     def applied(self, lines: Sequence[tuple[Row, str]]) -> list[tuple[Row, str]]:
         """Lines of the project, each with its place, as the variation has them."""
@@ -113,21 +113,25 @@ def _refuse(*_: object) -> NoReturn:
 
 def varied(subject: Subject, variation: Variation) -> Answers:
     """Whoever answers for a variation, with the views and the supply of the subject."""
-    answers = copy(subject.answers)
+    first = subject.answers
     rows = [(row, where) for row, where, section in subject.target["rows"] if section not in subject.without]
-    answers.root = [*variation.applied(rows), *variation.added]
-    answers.constraints = {}
-    for row, where in variation.applied(subject.target["constraints"]):
-        answers.constraints.setdefault(row[1], []).append((row, where))
-    answers.warnings = []
-    answers._asked, answers._constrained = {}, set()
-    answers._overrides = {**answers._overrides, **variation.overrides}
-    answers._make_supply = lambda: subject.answers.supply
-    if variation.pins is not None:
-        answers.prefer, answers._pins = {}, variation.pins
-        for view in answers.views.values():
-            if view is not None:
-                answers._note_order(view)
+    policy = first._choices._policy
+    answers = Answers(
+        [*variation.applied(rows), *variation.added],
+        directory=first._directory,
+        supply=lambda: first.supply,
+        is_fresh=first._is_fresh,
+        pins=first._pins if variation.pins is None else variation.pins,
+        policy=policy if variation.prerelease is None else {**policy, "prerelease": variation.prerelease},
+        constraints=variation.applied(subject.target["constraints"]),
+        overrides={**first._overrides, **variation.overrides},
+        excludes=tuple(first._excludes),
+        now=first._now,
+    )
+    answers.views = first.views
+    for view in answers.views.values():
+        if view is not None:
+            answers._note_order(view)
     return answers
 
 
