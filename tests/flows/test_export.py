@@ -39,13 +39,13 @@ _LINES = {
     "directory": "./libs/g",
     "editable": "-e .",
     "below": "../i/x",
-    "spaced": "file:///home/project/my%20libs/j",
+    "spaced": "file:///base/project/my%20libs/j",
 }
 
 
 @pytest.mark.parametrize("kind", list(ITEMS))
 def test_lines_of_every_kind(kind: str) -> None:
-    text = export([ITEMS[kind]], "requirements.txt", directory="/home/project", into="/", has_header=False)
+    text = export([ITEMS[kind]], "requirements.txt", directory="/base/project", into="/", has_header=False)
     assert text.replace(f" \\\n    --hash=sha256:{_HASH}", " --hash").strip() == _LINES[kind]
     line = text.partition(" \\")[0].strip()
     if not line.startswith((".", "-e", "file:")):
@@ -57,7 +57,7 @@ def test_what_has_no_hash() -> None:
 
 
 def test_a_lock_of_every_kind() -> None:
-    text = export(list(ITEMS.values()), "pylock.toml", directory="/home/project", into="/home/project/out")
+    text = export(list(ITEMS.values()), "pylock.toml", directory="/base/project", into="/base/project/out")
     lock = Pylock.from_dict(tomllib.loads(text))
     a, b, c, d, e, f, g, h, i, j = lock.packages
     assert a.wheels is not None

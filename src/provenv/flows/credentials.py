@@ -18,9 +18,9 @@ from provenv.index.location import default_url, split_name
 from provenv.model.project import Project
 from provenv.net.keychain import Access, Authenticate, Keychain
 from provenv.net.keyring import Keyring
-from provenv.net.secrets import redact
+from provenv.net.secrets import redact, split_credentials
 
-__all__ = ["keychain"]
+__all__ = ["keychain", "use_secret"]
 
 
 def keychain(world: World) -> Keychain:
@@ -39,6 +39,18 @@ def keychain(world: World) -> Keychain:
             _places(world, project), netrc_file=world.network.get("netrc_file"), ask_keyring=keyring
         )
     return world.keychain
+
+
+def use_secret(world: World, url: str) -> bool:
+    """Let the user name and the password in a URL of the command line serve this command; whether it has any."""
+    url = url.removeprefix("git+")
+    if split_credentials(url)[1] is None:
+        return False
+    if url not in world.credential_urls:
+        world.credential_urls = (*world.credential_urls, url)
+        if world.keychain is not None:
+            world.keychain.add(Access(url))
+    return True
 
 
 def _places(world: World, project: Project | None) -> Iterator[Access]:

@@ -13,11 +13,12 @@ from packaging.utils import canonicalize_name
 
 from provenv.build.static import archive_metadata
 from provenv.errors import InputError, UsageError
+from provenv.flows.credentials import use_secret
 from provenv.flows.world import World
 from provenv.index.local import url_of_path
 from provenv.model.artifact import Artifact
 from provenv.model.wish import ARCHIVES, Wish
-from provenv.net.secrets import redact, split_credentials
+from provenv.net.secrets import redact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,10 +42,10 @@ def package_of(world: World, wish: Wish, rule: Mapping[str, object], directory: 
         elif path.lower().endswith(ARCHIVES):
             name = _of_archive(world, wish, url_of_path(path), None)
     elif "url" in rule:
-        _use_secrets(world, wish)
+        use_secret(world, wish.place or "")
         name = _of_archive(world, wish, urldefrag(str(rule["url"])).url, _text(rule, "subdirectory"))
     elif "git" in rule:
-        _use_secrets(world, wish)
+        use_secret(world, wish.place or "")
         name = _of_repository(world, wish, rule)
     if name is not None:
         return name
@@ -52,14 +53,6 @@ def package_of(world: World, wish: Wish, rule: Mapping[str, object], directory: 
         f"`{redact(wish.text)}` does not tell the name of its package",
         hint=f"write it as `name @ {redact(wish.place or '')}`",
     )
-
-
-def _use_secrets(world: World, wish: Wish) -> None:
-    """User name and password of the place serve this command."""
-    place = (wish.place or "").removeprefix("git+")
-    if split_credentials(place)[1] is not None:
-        world.credential_urls = (*world.credential_urls, place)
-        world.keychain = None
 
 
 def _text(rule: Mapping[str, object], key: str) -> str | None:

@@ -13,7 +13,7 @@ from tomlkit.items import Array, InlineTable, Table
 
 from provenv.errors import InputError
 
-__all__ = ["Document", "name_of"]
+__all__ = ["Document", "name_of", "text_of"]
 
 
 class Document:
@@ -173,14 +173,13 @@ def name_of(text: str) -> str:
 
 
 def text_of(requirement: Requirement) -> str:
-    """A requirement as people write it: bounds in the order lower, upper, others."""
+    """A requirement as people write it in TOML: bounds in the order lower, upper, others; single quotes in a marker."""
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    marker = f" ; {requirement.marker}".replace('"', "'") if requirement.marker else ""
     if requirement.url is not None:
-        marker = f" ; {requirement.marker}" if requirement.marker else ""
         return f"{requirement.name}{extras} @ {requirement.url}{marker}"
     order = {">": 0, "=": 1, "~": 1, "<": 2, "!": 3}
     bounds = ",".join(sorted(map(str, requirement.specifier), key=lambda text: (order.get(text[0], 4), text)))
-    marker = f" ; {requirement.marker}" if requirement.marker else ""
     return f"{requirement.name}{extras}{bounds}{marker}"
 
 

@@ -65,11 +65,15 @@ class Keychain:
     ) -> None:
         self._by_origin: dict[tuple[str, str, int], list[Access]] = {}
         for place in places:
-            self._by_origin.setdefault(origin_of(place.url), []).append(place)
+            self.add(place)
         self._netrc_file = netrc_file
         self._ask_keyring = ask_keyring
         self._of_host: dict[str, Credentials | None] = {}
         """What netrc says, once it was read for a host: hundreds of requests ask."""
+
+    def add(self, place: Access) -> None:
+        """Learn of one more place."""
+        self._by_origin.setdefault(origin_of(place.url), []).append(place)
 
     def credentials(self, url: str, *, is_redirected: bool = False) -> Credentials | None:
         """What may be sent to a URL. ``is_redirected``: another place sent us there, so netrc is not looked into unless
