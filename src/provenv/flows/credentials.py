@@ -6,7 +6,7 @@ They live in memory only. Aims, locks and caches hold URLs without them.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import cast
 
@@ -20,7 +20,7 @@ from provenv.net.keychain import Access, Authenticate, Keychain
 from provenv.net.keyring import Keyring
 from provenv.net.secrets import redact, split_credentials
 
-__all__ = ["keychain", "use_secret"]
+__all__ = ["keychain", "use_secrets"]
 
 
 def keychain(world: World) -> Keychain:
@@ -41,16 +41,15 @@ def keychain(world: World) -> Keychain:
     return world.keychain
 
 
-def use_secret(world: World, url: str) -> bool:
-    """Let the user name and the password in a URL of the command line serve this command; whether it has any."""
-    url = url.removeprefix("git+")
-    if split_credentials(url)[1] is None:
-        return False
-    if url not in world.credential_urls:
-        world.credential_urls = (*world.credential_urls, url)
-        if world.keychain is not None:
-            world.keychain.add(Access(url))
-    return True
+def use_secrets(world: World, urls: Iterable[str]) -> bool:
+    """Let user names and passwords in URLs of the command line serve this command; whether there are any."""
+    found = [url for url in (url.removeprefix("git+") for url in urls) if split_credentials(url)[1] is not None]
+    for url in found:
+        if url not in world.credential_urls:
+            world.credential_urls = (*world.credential_urls, url)
+            if world.keychain is not None:
+                world.keychain.add(Access(url))
+    return bool(found)
 
 
 def _places(world: World, project: Project | None) -> Iterator[Access]:

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from provenv.build.static import archive_metadata
 from provenv.errors import InputError, UsageError
-from provenv.flows.credentials import use_secret
+from provenv.flows.credentials import use_secrets
 from provenv.flows.world import World
 from provenv.index.local import url_of_path
 from provenv.model.artifact import Artifact
@@ -42,10 +42,10 @@ def package_of(world: World, wish: Wish, rule: Mapping[str, object], directory: 
         elif path.lower().endswith(ARCHIVES):
             name = _of_archive(world, wish, url_of_path(path), None)
     elif "url" in rule:
-        use_secret(world, wish.place or "")
+        use_secrets(world, [wish.place or ""])
         name = _of_archive(world, wish, urldefrag(str(rule["url"])).url, _text(rule, "subdirectory"))
     elif "git" in rule:
-        use_secret(world, wish.place or "")
+        use_secrets(world, [wish.place or ""])
         name = _of_repository(world, wish, rule)
     if name is not None:
         return name

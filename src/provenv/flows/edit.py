@@ -15,7 +15,7 @@ from packaging.version import Version
 from provenv.errors import InputError, UsageError
 from provenv.flows import files
 from provenv.flows.bounds import bounds_of
-from provenv.flows.credentials import use_secret
+from provenv.flows.credentials import use_secrets
 from provenv.flows.discover import package_of
 from provenv.flows.document import Document, name_of, text_of
 from provenv.flows.edits import Change, Manner, changes_of
@@ -214,7 +214,7 @@ def _write_indexes(world: World, document: Document, addition: Addition, directo
         name, url = split_name(addition.default_index)
         document.put_index(name, _index_url(url, directory), is_default=True)
     urls = [split_name(text)[1] for text in (*addition.indexes, addition.default_index or "")]
-    if any([use_secret(world, url) for url in urls]):
+    if use_secrets(world, urls):
         world.events.warned(
             "user name and password of an index are not written: give them in PROVENV_INDEX_<NAME>_USERNAME and "
             "_PASSWORD, in netrc or in a keyring"
@@ -255,7 +255,7 @@ def _save(world: World, document: Document, file: str) -> None:
 
 def _remember_secrets(world: World, changes: Sequence[Change]) -> None:
     """User names and passwords of direct references serve this command only."""
-    if any([use_secret(world, change.secret_url) for change in changes if change.secret_url is not None]):
+    if use_secrets(world, [change.secret_url or "" for change in changes]):
         world.events.warned("user name and password of a URL are not written: give them in netrc or in a keyring")
 
 
