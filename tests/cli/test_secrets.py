@@ -237,3 +237,15 @@ def test_stamps_do_not_depend_on_passwords(house: House) -> None:
     house.monkeypatch.setenv("PROVENV_INDEX_OUR_OWN_PASSWORD", "another")
     house.do("lock")
     assert sorted(path.name for path in (house.cache / "memory/stamps").iterdir()) == stamps
+
+
+def test_a_password_in_a_file_of_requirements_to_run_with(house: House) -> None:
+    _guarded(house)
+    house.project()
+    place = house.server.file_url("alpha-1.0-py3-none-any.whl").replace("http://", "http://user:${TOKEN_1}@")
+    other = house.server.flat_url.replace("http://", f"http://user:{_SECRET}@")
+    (house.directory / "r.txt").write_text(f"alpha @ {place}\n")
+    words = ("run", "--find-links", other, "--with-requirements", "r.txt", "python", "-B", "-c", "import alpha, beta")
+    told = house.launch(*words, TOKEN_1=_SECRET)
+    assert told.code == 0, told.err
+    _nowhere(house, told, house.launch(*words, TOKEN_1=_SECRET))

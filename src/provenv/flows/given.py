@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomlkit
 
+from provenv.flows.credentials import use_secrets
 from provenv.flows.discover import package_of
 from provenv.flows.document import Document
 from provenv.flows.edits import Manner, changes_of
@@ -63,6 +64,7 @@ def given_project(world: World, additions: Additions, settings: bytes | None) ->
         root=world.directory,
         find_name=lambda wish, rule: package_of(world, wish, rule, world.directory),
     )
+    use_secrets(world, [change.secret_url or "" for change in changes])
     document = Document(_base(settings), _LABEL)
     needs = document.array("project", "dependencies")
     for change in changes:
