@@ -1,0 +1,139 @@
+"""What the lock has only as a source becomes a wheel: once, side by side, and known by what it was made from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.worlds.house import House
+from tests.worlds.repositories import Repository, is_git_there
+from tests.worlds.sdists import build_sdist, project_files, write_tree
+
+needs_git = pytest.mark.skipif(not is_git_there(), reason="git is not installed")
+
+
+def direct_url(house: House, name: str) -> dict[str, Any] | None:
+    file = next(house.site.glob(f"{name}-*.dist-info")) / "direct_url.json"
+    found: dict[str, Any] | None = json.loads(file.read_text()) if file.exists() else None
+    return found
+
+
+def lib(house: House, *, is_editable: bool, version: str = "1.0") -> Path:
+    rule = '{ path = "../lib", editable = true }' if is_editable else '{ path = "../lib" }'
+    directory = write_tree(house.root / "lib", project_files("lib", version, is_static=True))
+    house.project("lib", more=f"[tool.uv.sources]\nlib = {rule}\n")
+    return directory
+
+
+def test_an_editable_directory_leads_back(house: House) -> None:
+    directory = lib(house, is_editable=True)
+    house.do("sync")
+    assert (house.site / "__editable__lib.pth").read_text().strip() == str(directory)
+    assert direct_url(house, "lib") == {"url": directory.as_uri(), "dir_info": {"editable": True}}
+
+
+def builds(house: House) -> int:
+    """When something was last built, in nanoseconds."""
+    return max(path.stat().st_mtime_ns for path in (house.cache / "logs/builds").iterdir())
+
+
+def test_an_edited_source_needs_no_build(house: House) -> None:
+    directory = lib(house, is_editable=True)
+    house.do("sync")
+    before = builds(house)
+    (directory / "more.py").write_text("")
+    told = house.do("sync")
+    assert "nothing to do" in told.err + told.out
+    assert builds(house) == before
+
+
+def test_another_project_file_needs_one(house: House) -> None:
+    directory = lib(house, is_editable=True)
+    house.do("sync")
+    before = builds(house)
+    file = directory / "pyproject.toml"
+    file.write_text(file.read_text() + "\n# another way to build\n")
+    house.do("sync")
+    assert builds(house) > before
+    lib(house, is_editable=True, version="1.1")
+    house.do("sync")
+    assert house.installed()["lib"] == "1.1"
+
+
+def test_a_copied_directory_is_built_again_when_a_file_changed(house: House) -> None:
+    directory = lib(house, is_editable=False)
+    house.do("sync")
+    assert direct_url(house, "lib") == {"url": directory.as_uri(), "dir_info": {}}
+    told = house.do("sync")
+    assert "nothing to do" in told.err + told.out
+    backend = directory / "small_backend.py"
+    backend.write_text(backend.read_text().replace('module + "/told.json"', 'module + "/other.json"'))
+    house.do("sync")
+    assert (house.site / "lib/other.json").exists()
+
+
+@needs_git
+def test_a_repository_is_built_in_a_copy(house: House) -> None:
+    origin = Repository(house.root / "origin")
+    commit = origin.commit(project_files("lib", "1.0", is_static=True), tag="v1")
+    house.project(f"lib @ git+{origin.url}@v1")
+    house.do("sync")
+    expected = {"vcs": "git", "commit_id": commit, "requested_revision": "v1"}
+    assert direct_url(house, "lib") == {"url": origin.url, "vcs_info": expected}
+    told = json.loads((house.site / "lib/told.json").read_text())
+    assert not told["here"].startswith(str(house.cache))
+
+
+def test_archives_tell_their_hash_and_those_of_an_index_nothing(house: House) -> None:
+    build_sdist(house.server.directory, "indexed", "1.0")
+    (house.directory / "files").mkdir()
+    archive = build_sdist(house.directory / "files", "two", "2.5")
+    house.project("indexed", f"two @ {archive.as_uri()}")
+    house.do("sync")
+    assert house.installed() == {"indexed": "1.0", "two": "2.5"}
+    assert direct_url(house, "indexed") is None
+    found = direct_url(house, "two")
+    assert found is not None
+    assert found["url"] == archive.as_uri()
+    assert found["archive_info"]["hash"] == f"sha256={found['archive_info']['hashes']['sha256']}"
+
+
+def test_several_are_built_side_by_side(house: House) -> None:
+    names = [f"part{number}" for number in range(4)]
+    for name in names:
+        build_sdist(house.server.directory, name, "1.0")
+    house.project(*names)
+    house.do("sync")
+    assert sorted(house.installed()) == names
+
+
+def test_a_second_environment_needs_no_build(house: House) -> None:
+    build_sdist(house.server.directory, "one", "1.0")
+    house.project("one")
+    house.do("sync")
+    first = (house.site / "one/told.json").read_text()
+    for path in sorted(house.environment.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+    house.environment.rmdir()
+    house.do("sync", "--offline")
+    assert (house.site / "one/told.json").read_text() == first
+
+
+def test_a_missing_directory_is_told(house: House) -> None:
+    directory = lib(house, is_editable=False)
+    house.do("lock")
+    directory.rename(house.root / "gone")
+    assert "lib" in house.refused("sync", "--frozen")
+
+
+@needs_git
+def test_a_refused_build_says_what_failed(house: House) -> None:
+    origin = Repository(house.root / "origin")
+    origin.commit(project_files("lib", "1.0", is_static=True, small={"says": ["there is no oven"], "exits": 3}))
+    house.project(f"lib @ git+{origin.url}")
+    said = house.refused("sync")
+    assert "no oven" in said
+    assert not (house.environment / "pyvenv.cfg").exists()
