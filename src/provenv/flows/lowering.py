@@ -22,7 +22,7 @@ from provenv.index.local import path_of_url, url_of_path
 from provenv.model.sources import SourceRule
 from provenv.net.secrets import redact, split_credentials
 
-__all__ = ["directory_reference", "has_secret", "lower", "path_reference", "url_reference", "without_secret"]
+__all__ = ["directory_reference", "lower", "path_reference", "url_reference", "without_secret"]
 
 _ARCHIVES = (".whl", ".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.zst", ".tar")
 _SCP = re.compile(r"(?:[\w.-]+@)?[\w.-]+:(?!//)[^\s]+")
@@ -211,11 +211,6 @@ def _git(url: str, rev: str | None, where: str) -> Reference:
     reference = _reference("git", without_secret(url))
     reference["rev"] = rev
     return reference
-
-
-def has_secret(url: str) -> bool:
-    """Whether a URL holds a user name or a password that must not be kept."""
-    return without_secret(url) != url
 
 
 def without_secret(url: str) -> str:
