@@ -41,3 +41,11 @@ def test_nothing_is_told_when_old_versions_are_asked_for(house: House) -> None:
     _packages(house)
     house.project("low")
     assert "held" not in house.do("lock", "--resolution", "lowest").err
+
+
+def test_who_bounds_what_the_newest_needs_is_named(house: House) -> None:
+    _packages(house)
+    house.wheel("table", "1.0", ("low",))
+    house.wheel("table", "2.0", ("low>=2",))
+    house.project("table", "top")
+    assert "table 1.0 (newest 2.0) held by middle 1.0" in house.do("lock").err

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from provenv.flows.trial import Budget, Refusal, Subject, Variation, attempt
 from provenv.solve.core import facts_of, shrink
 from provenv.solve.proof import Nogood
+from provenv.solve.solver import Solution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,10 +44,10 @@ def narrowed(subject: Subject, refusal: Refusal, budget: Budget, added: Sequence
             continue
         rest = [other for other in needed if other != place]
         outcome = attempt(subject, Variation(only=frozenset(rest), added=added), budget)
-        if isinstance(outcome, Refusal):
+        if isinstance(outcome, Refusal) and outcome.is_certain:
             refusal = Refusal(proof=shrink(outcome.proof), answers=outcome.answers)
             needed = [other for other in lines_in(refusal.proof) if other not in asked]
-        elif outcome is None:
+        elif not isinstance(outcome, Solution):
             is_minimal = False
     return Conflict(places=tuple(needed), refusal=refusal, is_minimal=is_minimal)
 

@@ -14,7 +14,7 @@ from provenv.flows.describe import ProjectWords, sentences
 from provenv.flows.fixes import Change, Fix, find_fixes, ranked
 from provenv.flows.other_python import other_python
 from provenv.flows.places import Places
-from provenv.flows.trial import Budget, Refusal, Subject, without_builds
+from provenv.flows.trial import Budget, Refusal, Subject
 from provenv.flows.world import World
 from provenv.solve.proof import Unsolvable
 from provenv.universe.answers import Answers
@@ -52,22 +52,20 @@ def no_solution(
     fixes: list[Fix] = []
     conflict = Conflict(places=(), refusal=refusal, is_minimal=True)
     if not is_optional:
-        with without_builds(world):
-            conflict = narrowed(subject, refusal, Budget(_SECONDS_FOR_CONFLICT))
+        conflict = narrowed(subject, refusal, Budget(_SECONDS_FOR_CONFLICT))
     words = ProjectWords(conflict.refusal.answers, aimed["texts"], places.text)
     told = sentences(conflict.refusal.proof, words)
     if not is_optional:
         budget = Budget(_SECONDS_FOR_FIXES)
-        with without_builds(world):
-            fixes = find_fixes(subject, lambda: everyone(subject), kept, conflict, aimed["texts"], budget)
-            needs = {name: tuple(found) for name, found in words.specifiers.items()}
-            fixes = ranked([*fixes, *other_python(world, subject, needs, answers_for, budget)])
+        fixes = find_fixes(subject, lambda: everyone(subject), kept, conflict, aimed["texts"], budget)
+        needs = {name: tuple(found) for name, found in words.specifiers.items()}
+        fixes = ranked([*fixes, *other_python(world, subject, needs, answers_for, budget)])
         answers.save()
     where = f" for target `{target['name']}`" if len(aimed["targets"]) > 1 else ""
     message = f"the requirements cannot be satisfied{where}\n\n" + "\n".join(told)
     if not conflict.is_minimal:
         message += "\n(There was no time to find out whether all of these lines have a part in it.)"
-    hints = _unknown(answers) + _ways_out(fixes, places) + _excluded(answers, words)
+    hints = _ways_out(fixes, places) + _unknown(answers, words) + _excluded(answers, words)
     hint = "\n".join(hints or _lines(words, aimed, world.project_file)) or None
     return NoSolution(message, hint=hint, details=_details(aimed, target, conflict, told, fixes, places))
 
@@ -126,8 +124,8 @@ def _told(change: Change, places: Places) -> str:
     return f"{verb} `{change.before}` to `{change.after}`{why} ({place})"
 
 
-def _unknown(answers: Answers) -> list[str]:
-    names = [name for name, view in answers.views.items() if view is None]
+def _unknown(answers: Answers, words: ProjectWords) -> list[str]:
+    names = [name for name in words.specifiers if answers.views.get(name, answers) is None]
     return [
         f"no index has a package named `{name}`: check the spelling, or name its index with --index" for name in names
     ]

@@ -10,7 +10,7 @@ from provenv.flows.describe import ASKED
 from provenv.flows.newer import newest, with_newest
 from provenv.flows.places import Places
 from provenv.flows.solving import answered
-from provenv.flows.trial import Budget, Refusal, Subject, without_builds
+from provenv.flows.trial import Budget, Refusal, Subject
 from provenv.flows.world import World
 from provenv.lockfile.choices import Forks
 from provenv.lockfile.merge import Solved
@@ -46,8 +46,7 @@ def held(world: World, aimed: Aim, solved: Sequence[Solved], *, seconds: float =
         chosen = {name: found.version for name, found in one.packages.items() if found.version is not None}
         answers = answered(world, aimed, target, chosen, without=without).answers
         subject = Subject(target=target, answers=answers, without=without)
-        with without_builds(world):
-            told |= dict.fromkeys(_Held(subject, chosen, aimed["texts"], places, budget).lines())
+        told |= dict.fromkeys(_Held(subject, chosen, aimed["texts"], places, budget).lines())
     return list(told)
 
 
@@ -94,9 +93,11 @@ class _Held:
                 return f" held by {self._line(where)}"
         outcome = with_newest(subject, view, self._budget) if not self._budget.is_spent else None
         if outcome is None:
-            return " held by others"
+            return self._bounding(view, best) or " held by others"
         if not isinstance(outcome, Refusal):
             return None
+        if not outcome.is_certain and (told := self._bounding(view, best)):
+            return told
         proof = shrink(outcome.proof)
         holder = next(_holders(proof, view.name, self._chosen), None)
         line = next((self._line(place) for place in lines_in(proof) if place != ASKED), None)
@@ -104,12 +105,24 @@ class _Held:
             return f" held by {line}" if line else None
         return f" held by {holder} {self._chosen[holder]}" + (f", for {line}" if line else "")
 
+    def _bounding(self, view: View, best: int) -> str | None:
+        """Without a proof: the first chosen package whose own need leaves the newest out."""
+        answers = self._subject.answers
+        for name, version in self._chosen.items():
+            other = answers.view(name)
+            candidate = other.candidate(version) if other is not None else 0
+            for row, mask in other.needs.items() if other is not None else ():
+                is_needed = mask >> candidate & 1 and row[:2] == ("", view.name)
+                if is_needed and not answers.mask(view, row[3]) >> best & 1:
+                    return f" held by {name} {version}"
+        return None
+
     def _line(self, where: str) -> str:
         return f"your `{self._texts.get(where, where)}` ({self._places.text(where)})"
 
 
 def _holders(proof: Nogood, name: str, chosen: Mapping[str, str]) -> Iterator[str]:
-    """Chosen packages whose needs bound the package, those of the proof's end first."""
-    for fact in facts_of(proof):
-        if fact.package and fact.on == name and fact.package in chosen:
-            yield fact.package
+    """Chosen packages that have a part in it: those that bound the package, then those that bound what it needs."""
+    facts = [fact for fact in facts_of(proof) if fact.package in chosen and fact.package != name and fact.on]
+    yield from (fact.package for fact in facts if fact.on == name)
+    yield from (fact.package for fact in facts)

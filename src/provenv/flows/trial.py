@@ -7,26 +7,26 @@ may use it until the time is over.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from provenv.errors import ProvenvError
 from provenv.flows.aimed import AimedTarget
-from provenv.flows.world import World
 from provenv.solve.proof import Nogood, Unsolvable
 from provenv.solve.solver import Solution
+from provenv.solve.types import Unusable
 from provenv.universe.answers import Answers
 from provenv.universe.settle import settle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from provenv.solve.types import Answer, Ask
     from provenv.universe.view import Row
 
-__all__ = ["Budget", "Refusal", "Subject", "Variation", "attempt", "varied", "without_builds"]
+__all__ = ["Budget", "Refusal", "Subject", "Variation", "attempt", "varied"]
 
 _MOST_QUESTIONS = 5000
+_UNREAD = "a source archive, which was not read to answer this"
 
 
 class Budget:
@@ -75,14 +75,32 @@ class Variation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
-    """A variation that has no solution."""
+    """A variation that has no solution. It is not certain when a source archive was passed over."""
 
     proof: Nogood
     answers: Answers
+    is_certain: bool = True
 
 
 class _Late(Exception):
     pass
+
+
+class _Tried(Answers):
+    """Answers of a variation: source archives that were not read before are passed over.
+
+    To read one it must be downloaded, perhaps built, and nobody asked for that: it is only looked for a way.
+    """
+
+    has_passed_over = False
+
+    def answer(self, ask: Ask) -> Answer:
+        view = self.views.get(ask.package)
+        unread = view.sources & ~view.known if view is not None else 0
+        if unread >> ask.candidate & 1:
+            self.has_passed_over = True
+            return Unusable(unread, ("broken", ask.package, _UNREAD))
+        return super().answer(ask)
 
 
 def attempt(subject: Subject, variation: Variation, budget: Budget) -> Solution | Refusal | None:
@@ -91,32 +109,17 @@ def attempt(subject: Subject, variation: Variation, budget: Budget) -> Solution 
     try:
         return settle(answers, _watch(budget))
     except Unsolvable as failure:
-        return Refusal(proof=failure.proof, answers=answers)
+        return Refusal(proof=failure.proof, answers=answers, is_certain=not answers.has_passed_over)
     except (_Late, ProvenvError):
         return None
 
 
-@contextmanager
-def without_builds(world: World) -> Iterator[None]:
-    """Nothing is built in the block: a variation that needs a build stays unknown. Nobody asked for it to be built."""
-    rooms = world.rooms
-    world.rooms = _refuse
-    try:
-        yield
-    finally:
-        world.rooms = rooms
-
-
-def _refuse(*_: object) -> NoReturn:
-    raise _Late
-
-
-def varied(subject: Subject, variation: Variation) -> Answers:
+def varied(subject: Subject, variation: Variation) -> _Tried:
     """Whoever answers for a variation, with the views and the supply of the subject."""
     first = subject.answers
     rows = [(row, where) for row, where, section in subject.target["rows"] if section not in subject.without]
     policy = first._choices._policy
-    answers = Answers(
+    answers = _Tried(
         [*variation.applied(rows), *variation.added],
         directory=first._directory,
         supply=lambda: first.supply,

@@ -20,7 +20,7 @@ from provenv.flows.newer import asked_for, newest, with_newest
 from provenv.flows.pins import pins_of
 from provenv.flows.places import Places
 from provenv.flows.solving import answered
-from provenv.flows.trial import Budget, Refusal, Subject, without_builds
+from provenv.flows.trial import Budget, Refusal, Subject
 from provenv.flows.world import World
 from provenv.lockfile.choices import Forks
 from provenv.solve.solver import Solution
@@ -62,6 +62,8 @@ class Newer:
     """A newer version than the locked one."""
 
     version: str
+    is_known: bool
+    """Whether it was found out, in the time that there was, if it can be had."""
     story: tuple[str, ...]
     """Why it cannot be had, in sentences; empty when it can."""
     others: tuple[tuple[str, str, str], ...]
@@ -78,7 +80,7 @@ class Why:
     ways: tuple[Way, ...]
     bounds: tuple[Bound, ...]
     newer: Newer | None
-    """None when the locked version is the newest that the target can use, or when there was no way to know."""
+    """None when the locked version is the newest that the target can use."""
     unusable: tuple[tuple[str, str], ...]
     """Newer versions that the target cannot use at all, with the reason; the newest last."""
 
@@ -91,8 +93,7 @@ def why(world: World, name: str, data: bytes, target_name: str | None = None) ->
     aimed = aim(world)
     target = _target(aimed, target_name)
     subject, solution = _solved(world, aimed, target, data, name)
-    with without_builds(world):
-        return _Explained(subject, solution, aimed, Places(world), name).why()
+    return _Explained(subject, solution, aimed, Places(world), name).why()
 
 
 def _target(aimed: Aim, name: str | None) -> AimedTarget:
@@ -167,12 +168,12 @@ class _Explained:
         outcome = with_newest(subject, view, budget)
         version = view.versions[best - 1]
         if outcome is None:
-            return None
+            return Newer(version=version, is_known=False, story=(), others=())
         if isinstance(outcome, Refusal):
             conflict = narrowed(subject, outcome, budget, asked_for(view, best))
             words = ProjectWords(conflict.refusal.answers, self._texts, self._places.text)
             story = sentences(conflict.refusal.proof, words, "it cannot be had")
-            return Newer(version=version, story=tuple(story), others=())
+            return Newer(version=version, is_known=True, story=tuple(story), others=())
         others = []
         for name, candidate in self._solution.chosen.items():
             other = subject.answers.view(name)
@@ -180,7 +181,7 @@ class _Explained:
             if other is not None and name != self._name and then not in (None, candidate):
                 assert then is not None
                 others.append((name, other.versions[candidate - 1], other.versions[then - 1]))
-        return Newer(version=version, story=(), others=tuple(others))
+        return Newer(version=version, is_known=True, story=(), others=tuple(others))
 
     def _unusable(self) -> Iterator[tuple[str, str]]:
         """Newer final versions that are no candidates."""

@@ -42,7 +42,7 @@ def why_document(found: Why) -> str:
             "newer": newer
             and {
                 "version": newer.version,
-                "can_be_had": not newer.story,
+                "can_be_had": not newer.story if newer.is_known else None,
                 "story": list(newer.story),
                 "changes": [{"name": name, "from": old, "to": new} for name, old, new in newer.others],
             },
@@ -68,6 +68,8 @@ def _newer(found: Why) -> list[str]:
     if found.newer is None:
         return [*lines, "no newer version can be used" if lines else "this is the newest version"]
     newer = found.newer
+    if not newer.is_known:
+        return [*lines, f"whether {newer.version} can be had could not be found out in time"]
     if newer.story:
         return [*lines, f"not {newer.version}:", *(f"  {sentence}" for sentence in newer.story)]
     changed = ", ".join(f"{name} {old} -> {new}" for name, old, new in newer.others)
