@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +139,36 @@ def test_a_refused_build_says_what_failed(house: House) -> None:
     said = house.refused("sync")
     assert "no oven" in said
     assert not (house.environment / "pyvenv.cfg").exists()
+
+
+def slow_beside(house: House, other: str) -> None:
+    """A project with a directory whose build takes a minute, and another one."""
+    files = project_files("slow", is_static=True)
+    files["small_backend.py"] += "\nimport time\n_wheel = lambda *words: time.sleep(60)\n"
+    write_tree(house.root / "slow", files)
+    rules = '[tool.uv.sources]\nslow = { path = "../slow" }\n' + f'{other} = {{ path = "../{other}" }}\n'
+    house.project("slow", other, more=rules)
+
+
+def test_the_first_failure_ends_the_other_builds(house: House) -> None:
+    write_tree(house.root / "broken", project_files("broken", is_static=True, small={"exits": 3}))
+    slow_beside(house, "broken")
+    begin = time.monotonic()
+    assert "broken 1.0 cannot be built" in house.refused("sync").replace("broken cannot", "broken 1.0 cannot")
+    assert time.monotonic() - begin < 30
+
+
+def test_an_interrupt_leaves_no_build_behind(house: House) -> None:
+    write_tree(house.root / "quick", project_files("quick", is_static=True))
+    slow_beside(house, "quick")
+    begin = time.monotonic()
+    with house.start("sync") as process:
+        while not list((house.cache / "logs").rglob("slow*.log")):
+            assert time.monotonic() - begin < 20
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert time.monotonic() - begin < 30

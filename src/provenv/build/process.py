@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 from provenv.events import Events
 
-__all__ = ["Log", "Stopped", "build_variables", "open_log"]
+__all__ = ["Log", "Stopped", "build_variables", "open_log", "stop_builds"]
 
 #: Variables that would let another environment into a build.
 _STRANGE = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
@@ -21,6 +21,10 @@ _STRANGE = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 _EPOCH = "1580601600"
 _LOOK_EVERY = 0.2
 """Seconds between two looks at what a build has said."""
+
+
+#: What runs in any thread, so that an interrupted command leaves nothing behind.
+_running: set[subprocess.Popen[bytes]] = set()
 
 
 class Stopped(Exception):
@@ -72,12 +76,14 @@ class Log:
         is_over = threading.Event()
         teller = threading.Thread(target=self._tell, args=(is_over,), daemon=True)
         teller.start()
+        _running.add(process)
         try:
             code = process.wait()
         except BaseException:
             _kill(process)
             raise
         finally:
+            _running.discard(process)
             is_over.set()
             teller.join()
         if code:
@@ -112,6 +118,12 @@ def open_log(directory: str, subject: str, events: Events) -> Iterator[Log]:
         yield Log(path, descriptor, events)
     finally:
         os.close(descriptor)
+
+
+def stop_builds() -> None:
+    """End every build that runs in another thread; it then fails there."""
+    for process in list(_running):
+        _kill(process)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

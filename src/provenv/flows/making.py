@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import nullcontext
 from typing import Any
 
+from provenv.build.process import stop_builds
 from provenv.errors import InputError
 from provenv.flows.aim import aim
 from provenv.flows.built_places import places_of
@@ -52,9 +53,16 @@ def _side_by_side(work: Callable[[Unbuilt], Wanted], items: Sequence[Unbuilt]) -
     pool = ThreadPoolExecutor(workers)
     try:
         futures: list[Future[Wanted]] = [pool.submit(work, item) for item in items]
+        for future in as_completed(futures):
+            future.result()
         return [future.result() for future in futures]
+    except BaseException:
+        # The first failure, or an interrupt: nobody waits an hour for a build whose wheel nobody will take.
+        pool.shutdown(wait=False, cancel_futures=True)
+        stop_builds()
+        raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown()
 
 
 class _Making:

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from provenv.errors import InputError
 from provenv.flows.aimed import Aim, AimedTarget, Reference
 from provenv.flows.aimed_target import described
+from provenv.flows.fingerprint import fingerprint
 from provenv.flows.leads import Lead, Leads
 from provenv.flows.lowering import lower
 from provenv.flows.memory import digest
@@ -86,7 +87,10 @@ class Preparing:
             self.is_steady = False
         # A wheel may fit one target and not another; everything else is the same for all of them.
         is_wheel = reference["kind"] == "archive" and reference["url"].endswith(".whl")
-        key = digest("lead", name, reference, commit, self._target["tags"] if is_wheel else ())
+        stamp = None
+        if reference["kind"] == "directory":
+            stamp = fingerprint(self._world.cache, reference["url"], self._world.variables)
+        key = digest("lead", name, reference, commit, self._target["tags"] if is_wheel else (), stamp)
         if key not in self._world.prepared:
             self._world.prepared[key] = self._leads.follow(name, reference, asked.where, commit)
         lead: Lead = self._world.prepared[key]

@@ -16,6 +16,7 @@ __all__ = ["Prepared", "closure"]
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from provenv.flows.aimed import Aim, AimedTarget
     from provenv.flows.prepared import Commit
@@ -41,8 +42,7 @@ def closure(
         world.directory,
         sorted(target["references"].items()),
         [row for row, _, _ in target["rows"]],
-        target["environment"],
-        target["tags"] if any(item["url"].endswith(".whl") for item in target["references"].values()) else (),
+        target["key"],
         [row for row, _ in target["constraints"]],
         sorted(target["overrides"]),
         target["excludes"],
@@ -52,29 +52,27 @@ def closure(
         aimed["index_key"],
         aimed["members"],
     )
-    known: dict[str, Prepared] | None = world.prepared.get(key)
-    if known is None:
-        known = None if world.refresh else _remembered(world, key)
-        if known is None:
-            from provenv.flows.preparing import Preparing
+    fresh = _still(world, world.prepared.get(key))
+    if fresh is None and not world.refresh:
+        fresh = _still(world, recall(world.cache, "references", key))
+    if fresh is None:
+        from provenv.flows.preparing import Preparing
 
-            preparing = Preparing(world, aimed, target, pinned)
-            known = preparing.closure()
-            if preparing.is_steady:
-                watched = sorted((path, _seen(world, path)) for path in preparing.watched)
-                remember(world.cache, "references", key, (watched, [item.plain() for item in known.values()]))
-        world.prepared[key] = known
+        preparing = Preparing(world, aimed, target, pinned)
+        found = preparing.closure()
+        watched = sorted((path, _seen(world, path)) for path in preparing.watched)
+        fresh = watched, [item.plain() for item in found.values()]
+        if preparing.is_steady:
+            remember(world.cache, "references", key, fresh)
+    world.prepared[key] = fresh
+    return {str(item[0]): Prepared(*item) for item in fresh[1]}
+
+
+def _still(world: World, known: Any) -> Any:
+    """What was found before, if the directories that decided it are what they were: a command may edit them itself."""
+    if known is None or any(_seen(world, path) != seen for path, seen in known[0]):
+        return None
     return known
-
-
-def _remembered(world: World, key: str) -> dict[str, Prepared] | None:
-    found = recall(world.cache, "references", key)
-    if found is None:
-        return None
-    watched, items = found
-    if any(_seen(world, path) != seen for path, seen in watched):
-        return None
-    return {item[0]: Prepared(*item) for item in items}
 
 
 def _seen(world: World, directory: str) -> str:
