@@ -177,7 +177,7 @@ def remove(world: World, names: Sequence[str], place: Place, *, is_frozen: bool 
 
 
 def _check_place(project: Project, changes: Sequence[Change], place: Place, file: str) -> None:
-    if not project.has_project and place.kind != "group":
+    if project.workspace is not None and not project.has_project and place.kind != "group":
         raise InputError(
             file,
             "there is no [project] that could need something",
