@@ -252,3 +252,13 @@ def test_a_missing_extra_is_told(house: House) -> None:
     house.project("core[fast]")
 
     assert "core 1.0 has no extra named `fast`" in house.do("lock").err
+
+
+def test_an_upper_bound_on_python_does_not_bind_but_is_told(house: House) -> None:
+    house.wheel("core", "1.0")
+    house.wheel("core", "2.0", requires_python=">=3.8,<3.10")
+    house.project("core")
+    said = house.do("lock").err
+
+    assert house.locked() == {"core": "2.0"}
+    assert "core 2.0 says that it needs Python " in said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from provenv.model.target import Target
-from provenv.universe.rows import Broken, Needs, headers_of
+from provenv.universe.rows import Broken, Needs, fits_python, headers_of
 
 LINUX = Target(name="t", platform="linux-x86_64", python="3.12").environment()
 
@@ -80,3 +80,23 @@ def test_equal_versions_may_be_written_differently() -> None:
 
 def test_folded_headers() -> None:
     assert headers_of(b"A: one\n two\nB: x\n\nC: y\n") == {"a": ["one\ntwo"], "b": ["x"]}
+
+
+@pytest.mark.parametrize(
+    ("specifier", "fits"),
+    [
+        (">=3.8", (True, True)),
+        (">=3.8,<4", (True, True)),
+        (">=3.8,<3.12", (True, False)),
+        ("<=3.11", (True, False)),
+        ("~=3.8", (True, True)),
+        ("~=3.8.1", (True, False)),
+        ("==3.11.*", (True, False)),
+        ("==3.13.*", (False, False)),
+        (">=3.13", (False, False)),
+        (">=3.8,!=3.12.*", (False, False)),
+        (">=3.8,!=3.11.*", (True, True)),
+    ],
+)
+def test_upper_bounds_of_python_do_not_bind(specifier: str, fits: tuple[bool, bool]) -> None:
+    assert fits_python(specifier, "3.12.4") == fits

@@ -244,6 +244,8 @@ def _packages(world: World, told: Answered, solution: Solution) -> dict[str, Cho
             None if prepared is None else _beside(world, prepared.table),
             is_held=name in named and _is_held(view, candidate),
         )
+        if candidate in view.capped:
+            answers.warnings.append(_capped(view, candidate))
         if view.yanked >> candidate & 1:
             answers.warnings.append(_yanked(answers, view, candidate))
     return packages
@@ -283,6 +285,11 @@ def _beside(world: World, table: Mapping[str, Any]) -> Mapping[str, Any]:
             source = {**source, "path": os.path.relpath(path, world.directory).replace(os.sep, "/")}
         found[kind] = source
     return found
+
+
+def _capped(view: View, candidate: int) -> str:
+    what = f"{view.name} {view.versions[candidate - 1]}"
+    return f"{what} says that it needs Python {view.capped[candidate]}; upper bounds do not bind, as in uv"
 
 
 def _yanked(answers: Answers, view: View, candidate: int) -> str:

@@ -9,6 +9,7 @@ from packaging.version import InvalidVersion, Version
 
 from provenv.index.page import Page, normalised
 from provenv.universe.cutoff import uploaded
+from provenv.universe.rows import fits_python
 from provenv.universe.view import View
 
 __all__ = ["Candidates", "mask_of", "view_of"]
@@ -70,11 +71,12 @@ class _Reading:
         self._cutoff = cutoff
         self._window = (-_FOREVER, _FOREVER)
         self._undated = 0
-        self._pythons: dict[str, bool] = {}
+        self._pythons: dict[str, tuple[bool, bool]] = {}
         self._usable: dict[str, list[tuple[int, int]]] = {}
         self._sources: dict[str, int] = {}
         self._reasons: dict[str, str] = {}
         self._yanked: dict[str, bool] = {}
+        self._capped: dict[str, str] = {}
 
     def view(self) -> tuple[View, Candidates]:
         """Read the wheels, then the source archives of versions that have no usable wheel."""
@@ -133,9 +135,13 @@ class _Reading:
     def _counts(self, version: str, number: int) -> bool:
         """Whether a file is for the target's Python and old enough."""
         needs = self._page.requires_python(number)
-        if needs is not None and not _admits(needs, self._python, self._pythons):
-            self._reasons[version] = f"needs Python {needs}"
-            return False
+        if needs is not None:
+            is_admitted, is_meant = _admits(needs, self._python, self._pythons)
+            if not is_admitted:
+                self._reasons[version] = f"needs Python {needs}"
+                return False
+            if not is_meant:
+                self._capped[version] = needs
         if self._cutoff is None:
             return True
         time = uploaded(self._page.upload_time(number))
@@ -163,6 +169,8 @@ class _Reading:
                 view.sources |= 1 << candidate
             if version.is_prerelease:
                 view.pre |= 1 << candidate
+            if text in self._capped:
+                view.capped[candidate] = self._capped[text]
             if self._yanked[text]:
                 view.yanked |= 1 << candidate
         admitted = {text for _, text in parsed}
@@ -229,13 +237,13 @@ def _short(ranks: Mapping[str, int]) -> str:
     return f"{python} on {platform}"
 
 
-def _admits(specifier: str, python: str, memory: dict[str, bool]) -> bool:
-    """Whether ``Requires-Python`` admits the target; one that cannot be read admits everything, as in pip."""
+def _admits(specifier: str, python: str, memory: dict[str, tuple[bool, bool]]) -> tuple[bool, bool]:
+    """As ``fits_python``; what cannot be read admits everything, as in pip."""
     if specifier not in memory:
         try:
-            memory[specifier] = SpecifierSet(specifier).contains(python, prereleases=True)
+            memory[specifier] = fits_python(specifier, python)
         except InvalidSpecifier:
-            memory[specifier] = True
+            memory[specifier] = True, True
     return memory[specifier]
 
 

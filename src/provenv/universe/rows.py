@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from provenv.universe.view import Row
 
-__all__ = ["Broken", "Needs", "headers_of", "rows_of_requirement"]
+__all__ = ["Broken", "Needs", "fits_python", "headers_of", "rows_of_requirement"]
 
 _EXTRA_NAME = re.compile(r"""extra\s*(?:==|!=)\s*['"]([^'"]+)['"]|['"]([^'"]+)['"]\s*(?:==|!=)\s*extra""")
 
@@ -86,7 +86,7 @@ class Needs:
 
     def _check_python(self, specifier: str) -> None:
         try:
-            admits = SpecifierSet(specifier).contains(self._environment["python_full_version"], prereleases=True)
+            admits, _ = fits_python(specifier, self._environment["python_full_version"])
         except InvalidSpecifier as error:
             raise Broken(f"its metadata has `Requires-Python: {specifier}`, which cannot be read") from error
         if not admits:
@@ -132,3 +132,20 @@ def rows_of_requirement(requirement: Requirement, extra: str) -> Row:
     """The row of a requirement whose marker holds; a direct reference shows as ``@ URL`` in place of the specifier."""
     extras = tuple(sorted(canonicalize_name(name) for name in requirement.extras))
     return extra, canonicalize_name(requirement.name), extras, str(requirement.specifier)
+
+
+def fits_python(specifier: str, python: str) -> tuple[bool, bool]:
+    """Whether ``Requires-Python`` admits a Python, and whether it does so to the letter. Raises InvalidSpecifier.
+
+    As in uv, upper bounds do not bind: they are guesses about Pythons that did not exist yet, and a resolver that
+    obeys them goes back to ancient versions whose authors did not guess.
+    """
+    whole = SpecifierSet(specifier)
+    if whole.contains(python, prereleases=True):
+        return True, True
+    lower = [
+        f">={part.version.removesuffix('.*')}" if part.operator in ("~=", "==", "===") else str(part)
+        for part in whole
+        if part.operator not in ("<", "<=")
+    ]
+    return SpecifierSet(",".join(lower)).contains(python, prereleases=True), False

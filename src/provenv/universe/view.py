@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Row: TypeAlias = tuple[str, str, tuple[str, ...], str]
     """One need: the extra that adds it (or ""), the package needed, its extras, its version specifier."""
 
-_FORMAT = 5
+_FORMAT = 6
 
 
 class View:
@@ -30,13 +30,15 @@ class View:
     Candidate ``i`` (bit ``i``) is ``versions[i - 1]``; versions ascend. ``needs`` maps a row to the mask of the
     candidates known to have it; ``known`` is the mask of candidates whose needs were read; ``broken`` maps a reason to
     the candidates it makes unusable; ``excluded`` lists ``(version, reason)`` of versions that are no candidates.
-    ``sources`` are the candidates that must be built, ``others`` tells the index of candidates that another one than
+    ``sources`` are the candidates that must be built, ``capped`` tells the ``Requires-Python`` of those whose upper
+    bound is below the target, ``others`` tells the index of candidates that another one than
     ``index`` offers. With ``exclude-newer`` the view holds for every cut-off in ``window`` (after the first moment, up
     to the second), and ``undated`` counts the files of which the index tells no upload time.
     """
 
     __slots__ = (
         "broken",
+        "capped",
         "chosen",
         "digest",
         "excluded",
@@ -67,6 +69,7 @@ class View:
         self.pre = 0
         self.yanked = 0
         self.sources = 0
+        self.capped: dict[int, str] = {}
         self.others: dict[int, str] = {}
         self.window: tuple[float, float] | None = None
         self.undated = 0
@@ -137,6 +140,7 @@ class View:
             view.pre,
             view.yanked,
             view.sources,
+            view.capped,
             view.others,
             view.window,
             view.undated,
@@ -155,8 +159,8 @@ class View:
         """Keep the view; a failure to write is no failure of the command."""
         data = (
             _FORMAT, self.name, self.digest, self.index, self.expires, self.versions, self.pre, self.yanked,
-            self.sources, self.others, self.window, self.undated, self.excluded, self.needs, self.extras, self.broken,
-            self.known, self.masks, self.chosen,
+            self.sources, self.capped, self.others, self.window, self.undated, self.excluded, self.needs,
+            self.extras, self.broken, self.known, self.masks, self.chosen,
         )  # fmt: skip
         temporary = f"{path}.{os.getpid()}"
         try:
