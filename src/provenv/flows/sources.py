@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from provenv.build.builder import Builder, Options, check_loop
+from provenv.build.builder import Builder, Options, Workroom, check_loop
 from provenv.build.source import unpack_source
 from provenv.build.static import archive_metadata, metadata_of_table
 from provenv.errors import BuildError, InputError
@@ -31,7 +31,10 @@ from provenv.store.built import Built, find_built, keep_built
 from provenv.universe.rows import headers_of
 from provenv.wheel.filename import WheelName
 
-__all__ = ["Sources", "Tree"]
+__all__ = ["PACKAGES", "Sources", "Tree"]
+
+PACKAGES = "packages.txt"
+"""The file of a build's environment that lists what is in it."""
 
 Tree = Callable[[], AbstractContextManager[str]]
 """Gives the directory of a source tree, for the length of a ``with`` block."""
@@ -159,14 +162,14 @@ class Sources:
         known: bytes | None = recall(self._world.cache, "source-metadata", key)
         if known is None:
             self._check_may_build(name, version)
-            store = self._world.store()
+            store, room = self._world.store(), self._room()
             with tree() as directory:
-                known = self._builder().metadata(
+                known = self._builder(room).metadata(
                     directory,
                     _subject(name, version),
                     options,
                     self._stack,
-                    keep=lambda wheel: keep_built(store, made, wheel, self._made_from(origin, options)),
+                    keep=lambda wheel: keep_built(store, made, wheel, self._made_from(origin, options, room)),
                 )
             remember(self._world.cache, "source-metadata", key, known)
         return known
@@ -199,10 +202,26 @@ class Sources:
             found = find_built(store, key)
             if found is not None and not self._world.refresh:
                 return found
+            room = self._room()
             with tree() as directory, tempfile.TemporaryDirectory() as into:
-                wheel = self._builder().wheel(directory, into, subject, options, self._stack, is_editable=is_editable)
+                builder = self._builder(room)
+                wheel = builder.wheel(directory, into, subject, options, self._stack, is_editable=is_editable)
                 _check_wheel(wheel, name, version, subject)
-                return keep_built(store, key, wheel, self._made_from(origin, options))
+                return keep_built(store, key, wheel, self._made_from(origin, options, room))
+
+    def known(
+        self,
+        name: str,
+        version: str | None,
+        origin: Sequence[tuple[str, str]],
+        *,
+        runtime: Mapping[str, str] | None = None,
+        is_editable: bool = False,
+    ) -> Built | None:
+        """The wheel that ``built`` would give, if it is there without building."""
+        options = self.options(name, runtime or {})
+        key = self._key(name, version, origin, options, runtime or {}, is_editable=is_editable)
+        return find_built(self._world.store(), key)
 
     def options(self, name: str, runtime: Mapping[str, str]) -> Options:
         """How a package is built; ``runtime`` are the locked versions, for build requirements that must match them."""
@@ -221,11 +240,15 @@ class Sources:
 
     # -- inside -------------------------------------------------------------------------------------------
 
-    def _builder(self) -> Builder:
+    def _room(self) -> _Remembering:
         world = self._world
         assert world.rooms is not None, "a world that builds has rooms"
+        return _Remembering(world.rooms(world, self._aimed, self._interpreter))
+
+    def _builder(self, room: Workroom) -> Builder:
+        world = self._world
         return Builder(
-            world.rooms(world, self._aimed, self._interpreter),
+            room,
             interpreter=self._interpreter,
             logs=os.path.join(world.cache, "logs", "builds"),
             events=world.events,
@@ -286,7 +309,9 @@ class Sources:
         names = {canonicalize_name(Requirement(text).name) for text in needs}
         return [(one, runtime[one]) for one in sorted(names) if one in runtime]
 
-    def _made_from(self, origin: Sequence[tuple[str, str]], options: Options) -> tuple[tuple[str, str], ...]:
+    def _made_from(
+        self, origin: Sequence[tuple[str, str]], options: Options, room: _Remembering
+    ) -> tuple[tuple[str, str], ...]:
         interpreter = self._interpreter
         return (
             *origin,
@@ -295,7 +320,30 @@ class Sources:
             ("isolated", str(options.is_isolated).lower()),
             *(("config-setting", f"{key}={value}") for key, value in options.config_settings.items()),
             *(("extra-build-dependency", text) for text in options.extra_requires),
+            *(("build-requirement", text) for text in room.packages()),
         )
+
+
+class _Remembering:
+    """A workroom that knows what was in the last environment that it gave."""
+
+    def __init__(self, room: Workroom) -> None:
+        self._room = room
+        self._last: str | None = None
+
+    @contextmanager
+    def __call__(self, requirements: Sequence[str], stack: tuple[str, ...]) -> Iterator[str]:
+        with self._room(requirements, stack) as directory:
+            self._last = directory
+            yield directory
+
+    def packages(self) -> list[str]:
+        """Name, version and hash of everything in it, as far as it is told."""
+        try:
+            with open(os.path.join(self._last or "", PACKAGES), encoding="utf-8") as file:
+                return file.read().splitlines()
+        except OSError:
+            return []
 
 
 def _origin(artifact: Artifact) -> tuple[tuple[str, str], ...]:

@@ -21,7 +21,7 @@ from provenv.flows.fetch import compiled, fetch_trees
 from provenv.flows.memory import digest, recall, remember
 from provenv.flows.parse_aim import words_aim
 from provenv.flows.solving import solve_target
-from provenv.flows.sources import Sources
+from provenv.flows.sources import PACKAGES, Sources
 from provenv.flows.world import World
 from provenv.lockfile.merge import Chosen
 from provenv.model.artifact import Artifact, FileRow
@@ -57,14 +57,14 @@ class Rooms:
         interpreter = self._interpreter
         key = digest([item.sha256 for item in wanted], interpreter.base_executable, interpreter.version)
         root = os.path.join(world.cache, "rooms", key)
-        if not os.path.exists(os.path.join(root, "pyvenv.cfg")):
+        if not os.path.exists(os.path.join(root, PACKAGES)):
             self._make(world, root, wanted)
         return root
 
     def _make(self, world: World, root: str, wanted: Sequence[Wanted]) -> None:
         store, interpreter = world.store(), self._interpreter
         with store.guard("room-" + os.path.basename(root), world.events, "an environment for builds"):
-            if os.path.exists(os.path.join(root, "pyvenv.cfg")):
+            if os.path.exists(os.path.join(root, PACKAGES)):
                 return
             place = find_shared(store, [item.sha256 for item in wanted], interpreter)
             if place is None:
@@ -74,16 +74,21 @@ class Rooms:
                     store, wanted, trees, bytecode, interpreter, world.events, link_mode=world.link_mode
                 )
             point(root, interpreter, [place], prompt="build", version=provenv.__version__)
+            # Written last: an environment without this list is not complete.
+            with open(os.path.join(root, PACKAGES), "w", encoding="utf-8") as file:
+                file.writelines(f"{item.name}=={item.version} sha256:{item.sha256}\n" for item in wanted)
 
     def _wanted(self, world: World, requirements: Sequence[str], stack: tuple[str, ...]) -> list[Wanted]:
         aimed = self._aim(world, requirements, stack)
         target = aimed["targets"][0]
         try:
-            packages, _ = solve_target(world, aimed, target, {})
+            packages, _ = solve_target(world, aimed, target, {}, is_optional=True)
         except NoSolution as failure:
+            story = failure.message.partition("\n\n")[2] or failure.message
+            story = story.replace("your project", f"the build of {stack[-1]}").replace("\n", "\n    ")
             raise BuildError(
                 stack[-1],
-                f"what its build needs cannot be had\n    {failure.message.replace(chr(10), chr(10) + '    ')}",
+                f"what its build needs cannot be had\n    {story}",
                 stack=stack[:-1],
                 hint=failure.hint,
             ) from failure
@@ -133,7 +138,8 @@ class Rooms:
         aimed["policy"] = policy
         target = aimed["targets"][0]
         target["pinned"] = self._pinned()
-        target["rows"] = [(row, f"build:{row[1]}", section) for row, _, section in target["rows"]]
+        # Where a requirement stands matters to nobody here: a failure tells the whole story of one package.
+        target["rows"] = [(row, "build requirement", section) for row, _, section in target["rows"]]
         needs = Needs(target["environment"])
         target["constraints"] = [
             (rows_of_requirement(requirement, ""), "tool.provenv.build-constraint-dependencies")
