@@ -80,6 +80,7 @@ WORKSPACE = lock(
     groups=["dev", "member--root", "member--tool", "member--tool--extra--fast", "member--tool--group--dev"],
     default=["dev", "member--root"],
     root="root",
+    **{"member-default-groups": {"tool": ["dev"]}},
 )
 
 

@@ -7,6 +7,7 @@ import os
 from provenv.errors import NoSolution, StaleLock
 from provenv.flows import files
 from provenv.flows.aim import aim
+from provenv.flows.forked import chosen_sections
 from provenv.flows.known_lock import KnownLock, known_lock
 from provenv.flows.pins import pins_of
 from provenv.flows.solving import prepared_references, solve_target
@@ -96,11 +97,15 @@ def _moved(world: World, aimed: Aim, known: KnownLock) -> str | None:
 def _directories(world: World, aimed: Aim, known: KnownLock | None) -> dict[str, str]:
     """Local directories besides the project itself, each with a digest of what it says of itself."""
     found: dict[str, str] = {}
+    forks = Forks(aimed["conflicts"])
     for target in aimed["targets"]:
-        others = [name for name in target["references"] if name != aimed["name"]]
-        if others and any(target["references"][name]["kind"] == "directory" for name in others):
+        for without in map(forks.excluded, forks.all if target["forked"] else forks.all[:1]):
+            chosen = chosen_sections(target, without)
+            others = [one["kind"] for name, one in chosen["references"].items() if name != aimed["name"]]
+            if "directory" not in others:
+                continue
             commits = known.commits if known is not None else {}
-            for name, prepared in prepared_references(world, aimed, target, commits).items():
+            for name, prepared in prepared_references(world, aimed, chosen, commits).items():
                 if "directory" in prepared.table and name != aimed["name"]:
                     found[name] = prepared.needs_digest
     return found
@@ -256,7 +261,12 @@ def _beside(world: World, aimed: Aim) -> str | None:
 
 def _inputs(aimed: Aim) -> dict[str, Any]:
     """What the lock records of the project."""
-    return {**aimed["inputs"], **({"conflicts": aimed["conflicts"]} if aimed["conflicts"] else {})}
+    inputs = dict(aimed["inputs"])
+    if aimed["conflicts"]:
+        inputs["conflicts"] = aimed["conflicts"]
+    if groups := {name: found for name, found in aimed["member_default_groups"].items() if found}:
+        inputs["member-default-groups"] = groups
+    return inputs
 
 
 def _document(

@@ -71,7 +71,8 @@ class _Parts:
         self._known = known
         self._extras = set(document.get("extras", []))
         self.extras: set[str] = set()
-        root = document.get("tool", {}).get("provenv", {}).get("root")
+        recorded = document.get("tool", {}).get("provenv", {})
+        root, self._defaults = recorded.get("root"), recorded.get("member-default-groups", {})
         chosen = self._chosen(choice, document, member)
         self.groups = set() if choice.only_groups else {group_of(f"member:{name}") for name in chosen}
         if root in chosen or not chosen or (root is None and not choice.packages and member not in self._members):
@@ -120,13 +121,11 @@ class _Parts:
             }
             here = {*options, *(self._groups | {"dev"} if kind == "group" else self._extras)}
             wanted = set(options) if has_all else _named(names, False, here, kind)
-            if kind == "group":
-                wanted |= {"dev"} if choice.has_defaults and not choice.only_groups else set()
-                wanted -= {canonicalize_name(name) for name in choice.no_groups}
-            else:
-                wanted -= {canonicalize_name(name) for name in choice.no_extras}
+            omitted = {canonicalize_name(name) for name in (choice.no_groups if kind == "group" else choice.no_extras)}
+            has_defaults = kind == "group" and choice.has_defaults and not choice.only_groups
             for name in chosen:
-                self.groups |= {group_of(f"member:{name}:{kind}:{part}") for part in wanted} & self._known
+                parts = (wanted | set(self._defaults.get(name, ()) if has_defaults else ())) - omitted
+                self.groups |= {group_of(f"member:{name}:{kind}:{part}") for part in parts} & self._known
 
     def check_conflicts(self, conflicts: Sequence[Sequence[str]]) -> None:
         """Raises UsageError when parts are chosen that exclude one another."""

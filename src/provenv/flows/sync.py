@@ -189,6 +189,13 @@ def _pyvenv(root: str) -> Mapping[str, str]:
     return {key.strip().lower(): value.strip() for key, _, value in pairs}
 
 
+def _link_mode(world: World) -> str:
+    """How files are placed: as the flag says, else the project."""
+    if world.link_mode == "auto" and os.path.exists(world.project_file):
+        return aim(world)["link_mode"] or "auto"
+    return world.link_mode
+
+
 def _realise(
     world: World, plan: Plan, interpreter: Interpreter, data: bytes, *, is_fresh: bool, has_bytecode: bool
 ) -> None:
@@ -201,5 +208,5 @@ def _realise(
     if plan.is_empty and not is_fresh and receipts.read(root) is not None:
         return
     world.events.started("link", len(plan.install))
-    apply(root, plan, trees, bytecode, interpreter, world.events, link_mode=world.link_mode, lock_digest=digest(data))
+    apply(root, plan, trees, bytecode, interpreter, world.events, link_mode=_link_mode(world), lock_digest=digest(data))
     world.events.finished("link")
