@@ -116,9 +116,13 @@ class _Supply:
 
     def want(self, name: str, specifier: str) -> None: ...
 
-    def ahead(self, view: View, candidates: Sequence[int]) -> None:
-        for candidate in candidates:
-            self.learn(view, candidate)
+    def ahead(self, view: View, candidates: int) -> None: ...
+
+    def learn_all(self, view: View, candidates: int) -> int:
+        for candidate in range(1, candidates.bit_length()):
+            if candidates >> candidate & ~view.known >> candidate & 1:
+                self.learn(view, candidate)
+        return candidates
 
     def view(self, name: str, stale: View | None) -> View | None:
         if name not in self._universe.versions:

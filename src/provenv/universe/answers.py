@@ -33,8 +33,11 @@ if TYPE_CHECKING:
         def learn(self, view: View, candidate: int) -> None:
             """Read what a candidate needs, into its view."""
 
-        def ahead(self, view: View, candidates: Sequence[int]) -> None:
-            """Begin to read what several candidates need, because the solver will soon ask."""
+        def ahead(self, view: View, candidates: int) -> None:
+            """Begin to read what several candidates (a mask) need, because the solver will soon ask."""
+
+        def learn_all(self, view: View, candidates: int) -> int:
+            """Read what several candidates (a mask) need, as far as it can be read; those that are known then."""
 
         def mask(self, view: View, specifier: str) -> int:
             """Which candidates a specifier admits."""
@@ -99,7 +102,10 @@ class Answers:
         self._supply: Supply | None = None
         self._is_fresh = is_fresh
         self._pins = pins
+        self._stored: dict[str, View] = {}
         self._asked: dict[str, set[int]] = {}
+        self._told: dict[str, int] = {}
+        self._ahead: dict[str, int] = {}
         for view in self.views.values():
             if view is not None:
                 self._note_order(view)
@@ -123,7 +129,7 @@ class Answers:
 
     def _is_at_hand(self, name: str) -> bool:
         """Whether a package has a view that may be used as it stands: nothing about it need be read ahead."""
-        return name in self.views or self._has_fresh_file(name)
+        return name in self.views or self._fresh_file(name) is not None
 
     def answer(self, ask: Ask) -> Answer:
         """What the asked candidate needs, wider where more is known."""
@@ -134,16 +140,18 @@ class Answers:
         bit = 1 << ask.candidate
         if not view.known & bit:
             self.supply.learn(view, ask.candidate)
+        told = self._tell(view, ask.candidate)
         for reason, mask in view.broken.items():
             if mask & bit:
-                return Unusable(mask, ("broken", view.name, reason))
+                return Unusable(mask & told, ("broken", view.name, reason))
         if ask.extra and not view.extras.get(ask.extra, 0) & bit:
             version = view.versions[ask.candidate - 1]
             self.warnings.append(f"{view.name} {version} has no extra named `{ask.extra}`")
             return ()
-        rows = [(row, mask, ("needs", view.name, row)) for row, mask in view.rows(ask.candidate, ask.extra)]
-        rules = self._rules(rows, view.name)
-        return rules + self._volunteered(view, ask)
+        rows = [(row, mask & told, ("needs", view.name, row)) for row, mask in view.rows(ask.candidate, ask.extra)]
+        # The order of a view's rows is that of their arrival: a matter of chance.
+        rules = self._rules(sorted(rows), view.name)
+        return rules + self._volunteered(view, ask, told)
 
     def effective(self, row: Row) -> Sequence[Row]:
         """What stands in place of a need after overrides and excludes: mostly the need itself."""
@@ -152,16 +160,22 @@ class Answers:
         overrides = self._overrides.get(row[1])
         return (row,) if overrides is None else [(row[0], *other[1:]) for other in overrides]
 
-    def _is_cheap(self, row: Row) -> bool:
-        """Whether a rule about a need costs neither a page nor the parsing of a specifier that nobody asked about."""
-        view = self.views.get(row[1])
-        return view is not None and (self._supply is not None or row[3] in view.masks)
+    def _tell(self, view: View, candidate: int) -> int:
+        """The candidates that rules may speak of: those asked about, and those read ahead for earlier questions.
+
+        What else is known is a matter of caches and of chance, and must not change the course of a resolution.
+        """
+        told = self._told.get(view.name, 0) | 1 << candidate
+        if ahead := self._ahead.pop(view.name, 0):
+            told |= self.supply.learn_all(view, ahead) if ahead & ~view.known else ahead
+        self._told[view.name] = told
+        return told
 
     def view(self, name: str) -> View | None:
         """The view of a package, or None when no index has it."""
         if name in self.views:
             return self.views[name]
-        found = View.load(self._path(name))
+        found = self._stored.pop(name, None) or View.load(self._path(name))
         if found is None or not self._holds(found):
             found = self.supply.view(name, found)
         self.views[name] = found
@@ -255,7 +269,7 @@ class Answers:
                 for told, when, why in rows
                 for row in self.effective(told)
             ]
-        missing = [row for row, _, _ in rows if row[1] not in self.views and not self._has_fresh_file(row[1])]
+        missing = [row for row, _, _ in rows if row[1] not in self.views and self._fresh_file(row[1]) is None]
         for _, name, _, specifier in missing:
             self.supply.want(name, specifier)
         rules: list[Rule] = []
@@ -276,36 +290,39 @@ class Answers:
             rules.extend(Rule(when, f"{name}[{extra}]", 2, 1, why) for extra in extras)
         return tuple(rules)
 
-    def _has_fresh_file(self, name: str) -> bool:
-        """Load the view if its file is there and fresh; the rest of the names can then be fetched in one go."""
+    def _fresh_file(self, name: str) -> View | None:
+        """The view in a package's file if that is there and fresh, kept until it is needed."""
+        if name in self._stored:
+            return self._stored[name]
         found = View.load(self._path(name))
         if found is None or not self._holds(found):
-            return False
-        self.views[name] = found
-        self._note_order(found)
-        return True
+            return None
+        self._stored[name] = found
+        return found
 
-    def _volunteered(self, view: View, ask: Ask) -> tuple[Rule, ...]:
+    def _volunteered(self, view: View, ask: Ask, told: int) -> tuple[Rule, ...]:
         tried = self._asked.setdefault(view.name, set())
         if ask.candidate in tried:
             return ()
         tried.add(ask.candidate)
         asked = len(tried)
         if asked >= _BACKTRACKING_FROM:
-            # What is known of the next ones is not made up for by others: the same search later would read ever more.
-            last = max(0, ask.candidate - 1 - min(_FARTHEST_AHEAD, 1 << (asked - 1)))
-            lower = [c for c in range(ask.candidate - 1, last, -1) if not view.known >> c & 1]
-            if lower:
-                self.supply.ahead(view, lower)
+            # Nothing is built on a guess.
+            count, known = min(_FARTHEST_AHEAD, 1 << (asked - 1)), view.sources | told
+            lower = [candidate for candidate in range(ask.candidate - 1, 0, -1) if not known >> candidate & 1]
+            self._ahead[view.name] = ahead = sum(1 << candidate for candidate in lower[:count])
+            # With warm caches nobody fetches yet, and perhaps nobody need: this may have been the last question.
+            if self._supply is not None and ahead & ~view.known:
+                self._supply.ahead(view, ahead & ~view.known)
         if asked < _VOLUNTEER_FROM:
             return ()
         bit = 1 << ask.candidate
         others = [
-            (row, mask, ("needs", view.name, row))
+            (row, mask & told, ("needs", view.name, row))
             for row, mask in view.needs.items()
-            if row[0] == ask.extra and not mask & bit and self._is_cheap(row)
+            if row[0] == ask.extra and not mask & bit and mask & told and self.views.get(row[1]) is not None
         ]
-        return self._rules(others, view.name)
+        return self._rules(sorted(others), view.name)
 
 
 class _Everything:

@@ -112,11 +112,22 @@ class IndexSupply:
                 self._request_metadata(view, candidate)
             self._metadata_arrived(view.name, candidate)
 
-    def ahead(self, view: View, candidates: Sequence[int]) -> None:
-        """Begin to read what several candidates need."""
-        for candidate in candidates:
-            if self._is_read_ahead(view, candidate) and (view.name, candidate) not in self._metadata_under_way:
+    def ahead(self, view: View, candidates: int) -> None:
+        """Begin to read what several candidates need, the highest first."""
+        for candidate in range(candidates.bit_length() - 1, 0, -1):
+            is_wanted = candidates >> candidate & 1 and (view.name, candidate) not in self._metadata_under_way
+            if is_wanted and self._is_read_ahead(view, candidate):
                 self._request_metadata(view, candidate)
+
+    def learn_all(self, view: View, candidates: int) -> int:
+        """Read what several candidates need; where that fails, the failure counts when the solver really asks."""
+        self._crawl()
+        self._adopt(view)
+        self.ahead(view, candidates)
+        for candidate in range(candidates.bit_length() - 1, 0, -1):
+            if (view.name, candidate) in self._metadata_under_way and candidates >> candidate & 1:
+                self._read_ahead(view.name, candidate)
+        return candidates & view.known
 
     def _is_read_ahead(self, view: View, candidate: int) -> bool:
         """Nothing is built, or downloaded whole, on a guess."""
