@@ -143,7 +143,7 @@ def test_no_version_for_this_platform(house: House) -> None:
 
 def test_only_a_source_archive(house: House) -> None:
     (house.server.directory / "alpha-1.0.tar.gz").write_bytes(b"")
-    house.project("alpha")
+    house.project("alpha", more="[tool.provenv]\nno-build = true\n")
     _refused(house, "lock", tells=("alpha", "1.0", "only a source archive"))
 
 
@@ -158,7 +158,7 @@ def test_the_version_that_is_wanted_is_only_a_source_archive(house: House) -> No
     house.wheel("alpha", "1.0")
     (house.server.directory / "alpha-2.0.tar.gz").write_bytes(b"")
     (house.server.directory / "alpha-0.5.tar.gz").write_bytes(b"")
-    house.project("alpha>=2")
+    house.project("alpha>=2", more="[tool.provenv]\nno-build = true\n")
     message = _refused(house, "lock", tells=("alpha>=2", "2.0: only a source archive"))
     assert "0.5" not in message
 
