@@ -20,7 +20,7 @@ def _script(house: House, *lines: str, name: str = "task.py", code: str = "", he
 
 _CODE = """\
 import importlib.metadata, sys
-print({one.metadata["Name"]: one.version for one in importlib.metadata.distributions()}, sys.argv[1:])
+print(dict(sorted((one.metadata["Name"], one.version) for one in importlib.metadata.distributions())), sys.argv[1:])
 """
 
 
@@ -107,7 +107,7 @@ def test_locked_beside_the_script(house: House) -> None:
     assert _run(house, "--frozen", "task.py").out == "{'alpha': '1.0'} []\n"
     assert _run(house, "task.py").out == "{'alpha': '1.0', 'beta': '1.0'} []\n"
     assert "beta" in lock.read_text()
-    house.do("lock", "--script", "task.py", "--upgrade")
+    house.do("lock", "--script", "task.py", "--upgrade", "--refresh")
     assert _run(house, "task.py").out == "{'alpha': '2.0', 'beta': '1.0'} []\n"
     assert house.do("lock", "--script", "task.py", "--check").code == 0
 
@@ -168,7 +168,9 @@ def test_the_python_that_the_script_requires(house: House) -> None:
     house.directory.joinpath(".python-version").write_text("3.1\n")
     house.monkeypatch.delenv("PROVENV_PYTHON")
     _script(house, 'requires-python = ">=3.8"', "dependencies = []")
-    assert _run(house, "task.py", PROVENV_PYTHON="", PATH=f"{os.path.dirname(BASE_PYTHON)}:{os.environ['PATH']}").code == 0
+    assert (
+        _run(house, "task.py", PROVENV_PYTHON="", PATH=f"{os.path.dirname(BASE_PYTHON)}:{os.environ['PATH']}").code == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -208,3 +210,45 @@ def test_modules_and_variables_from_files(house: House) -> None:
     assert _run(house, "--no-env-file", "mine.py", PROVENV_ENV_FILE="a.env").out == "None []\n"
     house.directory.joinpath("a.env").write_text("# fine\n\nWHO\n")
     assert "a.env: line 3" in _run(house, "--env-file", "a.env", "mine.py", code=1).err
+
+
+def test_started_and_edited(house: House) -> None:
+    house.wheel("alpha", "1.5", ("beta",))
+    house.wheel("beta", "1.0")
+    house.do("init", "--script", "task.py")
+    script = house.directory / "task.py"
+    first = script.read_text()
+    assert first.startswith("# /// script\n# requires-python = ")
+    assert house.launch("run", "task.py").out == "Hello from task.py!\n"
+    assert "already" in house.refused("init", "--script", "task.py")
+    house.do("add", "--script", "task.py", "alpha")
+    assert first.replace("[]", '["alpha>=1.5"]') == script.read_text()
+    assert not house.directory.joinpath("task.py.lock").exists()
+    assert not house.environment.exists()
+    assert _run(house, "task.py").code == 0
+    house.do("lock", "--script", "task.py")
+    assert "alpha" in house.do("tree", "--script", "task.py").out
+    assert "beta==1.0" in house.do("export", "--script", "task.py").out
+    environment = house.do("sync", "--script", "task.py").out.strip()
+    assert Path(environment, "bin/python").exists()
+    house.do("remove", "--script", "task.py", "alpha")
+    assert script.read_text() == first
+    assert "alpha" not in house.directory.joinpath("task.py.lock").read_text()
+    assert "is not there" in house.refused("remove", "--script", "task.py", "alpha")
+
+
+def test_a_block_is_begun_by_add(house: House) -> None:
+    house.wheel("alpha")
+    script = house.directory / "plain.py"
+    script.write_text('#!/usr/bin/env python\n"""What it does."""\n')
+    assert "no inline metadata" in house.refused("tree", "--script", "plain.py")
+    house.refused("add", "--script", "plain.py", "missing")
+    assert script.read_text() == '#!/usr/bin/env python\n"""What it does."""\n'
+    house.do("add", "--script", "plain.py", "alpha<2")
+    lines = script.read_text().splitlines()
+    assert (lines[0], lines[1], lines[-2:]) == (
+        "#!/usr/bin/env python",
+        "# /// script",
+        ["# ///", '"""What it does."""'],
+    )
+    assert "cannot be read" in house.refused("add", "--script", "missing.py", "alpha")

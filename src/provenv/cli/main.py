@@ -142,7 +142,7 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
     chosen = variables.get("PROVENV_PROJECT_ENVIRONMENT")
     if script is not None:
         chosen = os.path.join(store, "none")  # a script has no environment of its own
-    return World(
+    world = World(
         directory=root or directory,
         cache=store,
         events=live,
@@ -167,6 +167,9 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
         credential_urls=tuple(_url(word) for word in getattr(words, "with_", ()) if "://" in word),
         rooms=_rooms,
     )
+    if script is not None:
+        world.writes_lock = words.command == "lock" or os.path.exists(world.lock_file)
+    return world
 
 
 def _rooms(world: World, aimed: Aim, interpreter: Interpreter) -> Workroom:

@@ -8,7 +8,7 @@ import sys
 from provenv.cli.quick import Stamp, script_words, stamp_path
 from provenv.errors import UsageError
 
-__all__ = ["additions_of", "command_of", "run_script", "script_of", "stamp_layer", "variables_of"]
+__all__ = ["additions_of", "command_of", "run_script", "script_of", "stamp_layer", "sync_script", "variables_of"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,12 +37,13 @@ def script_of(words: Words) -> str | None:
     if words.command == "run":
         typed = _typed(words)
         is_meant = bool(typed) and (words.script or typed[0].endswith((".py", ".pyw"))) and not words.module
-        return os.path.abspath(typed[0]) if is_meant and is_script(typed[0]) else None
-    path: str | None = getattr(words, "script", None)
-    if path is None:
-        return None
-    path = os.path.abspath(path)
-    if words.command not in ("add", "init", "lock"):
+        return os.path.abspath(str(typed[0])) if is_meant and is_script(typed[0]) else None
+    if words.command == "init":
+        if not words.path:
+            raise UsageError("no script is named", hint="for example `provenv init --script task.py`")
+        return os.path.abspath(str(words.path))
+    path = os.path.abspath(str(words.script))
+    if words.command not in ("add", "lock"):
         block_of(path)
     return path
 
@@ -101,12 +102,7 @@ def run_script(words: Words, world: World, command: Sequence[str], variables: Ma
         world = there
     elif world.script is None:
         return None
-    for flag in _PARTS:
-        if getattr(words, flag):
-            raise UsageError(
-                f"--{flag.replace('_', '-')} is about a project, and a script with inline metadata has no parts",
-                hint="leave the flag out; --with adds packages for one run",
-            )
+    _refuse_parts(words)
     from provenv.flows.script_environment import script_environment
 
     found = script_environment(world, is_locked=words.locked, is_frozen=words.frozen)
@@ -163,3 +159,34 @@ def _world_of_stdin(world: World) -> World | None:
         os.dup2(file.fileno(), 0)
     block = find_block(data, _STDIN)
     return None if block is None else world.with_project(_STDIN, text_of(world, block, _STDIN))
+
+
+def sync_script(words: Words, world: World) -> int:
+    """Make the environment of a script ready, and tell where it is: its path on stdout, for an editor to use."""
+    from provenv.flows.script_environment import script_environment
+
+    if words.dry_run or words.check:
+        raise UsageError(
+            "--dry-run and --check are about an environment that can change",
+            hint="a script has another one for other packages; `provenv lock --script FILE --check` looks at its lock",
+        )
+    _refuse_parts(words)
+    found = script_environment(world, is_locked=words.locked, is_frozen=words.frozen)
+    world.events.finished("link")
+    if words.json:
+        from provenv.show import json
+
+        packages = [(item.name, item.version) for item in found.wheels]
+        sys.stdout.write(json.changes(packages, [], [], environment=found.environment, dry_run=False) + "\n")
+    else:
+        sys.stdout.write(found.environment + "\n")
+    return 0
+
+
+def _refuse_parts(words: Words) -> None:
+    for flag in _PARTS:
+        if getattr(words, flag, None):
+            raise UsageError(
+                f"--{flag.replace('_', '-')} is about a project, and a script with inline metadata has no parts",
+                hint="leave the flag out; --with adds packages for one run",
+            )

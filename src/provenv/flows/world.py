@@ -63,6 +63,7 @@ class World:
         "script",
         "search_path",
         "uses_sources",
+        "writes_lock",
         "variables",
     )
 
@@ -128,6 +129,8 @@ class World:
         """What is being built, the outermost first, and with which interpreter: this is the world of its needs."""
         self.given: tuple[str, bytes] | None = None
         """A project that lies in no file: what messages call it, and what its file would hold."""
+        self.writes_lock = True
+        """Whether a lock is written where there is none: beside a script only when somebody asks for it."""
         self.is_only_here = False
         """Whether only this machine matters, whatever targets there are."""
         self.fresh_until = float("inf")
