@@ -110,9 +110,10 @@ class _Supply:
 
     is_at_hand: Callable[[str], bool]
 
-    def __init__(self, universe: Universe, target: str) -> None:
+    def __init__(self, universe: Universe, target: str, known: Sequence[tuple[str, int]]) -> None:
         self._universe = universe
         self._target = target
+        self._known = known
 
     def want(self, name: str, specifier: str) -> None: ...
 
@@ -130,6 +131,9 @@ class _Supply:
         view = View(name, "", "", 0.0, list(self._universe.versions[name]))
         for candidate, version in enumerate(view.versions, 1):
             view.pre |= _is_prerelease(version) << candidate
+        for package, candidate in self._known:
+            if package == name:
+                self.learn(view, candidate)
         return view
 
     def learn(self, view: View, candidate: int) -> None:
@@ -149,9 +153,11 @@ class _Supply:
         return ""
 
 
-def answers_for(universe: Universe, target: str, pins: Mapping[str, str]) -> Answers:
-    """What the solver is told of a universe on a target."""
-    supply = _Supply(universe, target)
+def answers_for(
+    universe: Universe, target: str, pins: Mapping[str, str], known: Sequence[tuple[str, int]] = ()
+) -> Answers:
+    """What the solver is told of a universe on a target; of ``known`` candidates the needs were read before."""
+    supply = _Supply(universe, target, known)
     return Answers(
         [(need.row(), "project") for need in universe.needs_on("", "", target)],
         directory=os.path.join(os.devnull, "nowhere"),
