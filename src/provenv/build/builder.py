@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -191,8 +192,10 @@ class Builder:
 
     def _used(self, job: _Job, environment: str, what: str, use: Callable[[BuildBackendHookCaller], _T]) -> _T:
         """Call a hook; whatever goes wrong there becomes a BuildError that says ``what`` failed."""
-        from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller
+        from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, BuildBackendWarning
 
+        # What a backend warns of is for those who maintain the package; the log has it.
+        warnings.filterwarnings("ignore", category=BuildBackendWarning)
         variables = build_variables(environment, job.options.variables)
 
         # The names of the arguments are pyproject_hooks'.

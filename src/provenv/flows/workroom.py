@@ -16,6 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 import provenv
 from provenv.env.shared import find_shared, make_shared, point
 from provenv.errors import BuildError, NoSolution
+from provenv.events import Events
 from provenv.flows.aimed import Aim, Policy
 from provenv.flows.fetch import compiled, fetch_trees
 from provenv.flows.memory import digest, recall, remember
@@ -35,6 +36,8 @@ __all__ = ["Rooms"]
 #: the network. Building itself goes on side by side.
 _ONE_AT_A_TIME = RLock()
 
+_HEARD = ("build", "download")
+
 
 class Rooms:
     """The workroom of a project: looks where the project looks, and heeds its build constraints."""
@@ -53,6 +56,7 @@ class Rooms:
 
     def _environment(self, requirements: Sequence[str], stack: tuple[str, ...]) -> str:
         world = self._world.inside(stack, self._interpreter)
+        world.events = _Muffled(self._world.events)
         wanted = self._wanted(world, requirements, stack) if requirements else []
         interpreter = self._interpreter
         key = digest([item.sha256 for item in wanted], interpreter.base_executable, interpreter.version)
@@ -152,6 +156,38 @@ class Rooms:
         """Packages that come from one index only: the same for builds as for the project."""
         targets = self._aimed["targets"]
         return dict(targets[0]["pinned"]) if targets else {}
+
+
+class _Muffled(Events):
+    """Passes on what a person waits for; that a build needs a resolution and an environment is no news."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    def started(self, phase: str, total: int | None = None) -> None:
+        if phase in _HEARD:
+            self._events.started(phase, total)
+
+    def expected(self, phase: str, amount: int) -> None:
+        if phase in _HEARD:
+            self._events.expected(phase, amount)
+
+    def advanced(self, phase: str, amount: int, subject: str = "") -> None:
+        if phase in _HEARD:
+            self._events.advanced(phase, amount, subject)
+
+    def finished(self, phase: str) -> None:
+        if phase in _HEARD:
+            self._events.finished(phase)
+
+    def waiting(self, what: str) -> None:
+        self._events.waiting(what)
+
+    def warned(self, message: str) -> None:
+        self._events.warned(message)
+
+    def noted(self, message: str) -> None:
+        self._events.noted(message)
 
 
 def _policy(policy: Policy) -> Policy:
