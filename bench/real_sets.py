@@ -6,7 +6,8 @@
 Each set (``bench/sets/real``) becomes a project with one declared target: its platform, its Python, glibc 2.36; uv is
 told the same. Mode ``wheels`` builds nothing, mode ``all`` may build source archives. Sets are resolved as of today:
 not every index tells when a file was uploaded, and then there is no way back. Cold is with an empty cache, warm with
-the cache of that run and without network. Results are kept in a JSON file after each set, and a set that is there is
+the cache of that run and without network, and with a bound on a package that nobody needs, so that remembering whole
+answers does not help. Results are kept in a JSON file after each set, and a set that is there is
 not measured again unless it is named by ``--only``.
 """
 
@@ -55,8 +56,9 @@ class RealSet:
     sections: Mapping[str, Sequence[str]] = field(default_factory=dict)
     extras: Sequence[str] = ()
 
-    def write(self, directory: Path, mode: str) -> None:
+    def write(self, directory: Path, mode: str, *further: str) -> None:
         """The project for provenv, and for uv, which reads nothing of ``[tool.provenv]``, its constraints."""
+        constraints = [*self.constraints, *further]
         platform = _PLATFORMS[self.system][0]
         rows = [
             "[project]", f"name = {json.dumps(self.project)}", 'version = "0"',
@@ -64,14 +66,14 @@ class RealSet:
             "[project.optional-dependencies]",
             *(f"{name} = {json.dumps(lines)}" for name, lines in self.sections.items()),
             "[tool.provenv]",
-            f"constraint-dependencies = {json.dumps(self.constraints)}",
+            f"constraint-dependencies = {json.dumps(constraints)}",
             f"no-build = {json.dumps(mode == 'wheels')}",
             "[tool.provenv.targets.judged]", f'platform = "{platform}"', f'python = "{self.python}"',
         ]  # fmt: skip
         if self.system == "Linux":
             rows.append(f'glibc = "{GLIBC}"')
         (directory / "pyproject.toml").write_text("\n".join(rows) + "\n")
-        (directory / "constraints.txt").write_text("\n".join(self.constraints) + "\n")
+        (directory / "constraints.txt").write_text("\n".join(constraints) + "\n")
 
     def uv_words(self, mode: str) -> list[str]:
         words = ["pip", "compile", "pyproject.toml", "--constraints", "constraints.txt", "--output-file", "out.txt"]
@@ -120,9 +122,11 @@ class Judge:
                 one["verdict"], one["sentences"], one["packages"], one["said"] = told
                 if one["verdict"] != "late":
                     for _ in range(3):
-                        seconds, verdict, *_ = self._resolve(tool, real_set, cache, is_offline=True)
-                        if verdict == one["verdict"]:
+                        seconds, verdict, _, packages, said = self._resolve(tool, real_set, cache, is_offline=True)
+                        if (verdict, packages) == (one["verdict"], one["packages"]):
                             one["warm"].append(round(seconds, 3))
+                        else:
+                            one["unlike"] = said or packages
                 shutil.rmtree(cache, ignore_errors=True)
         return found
 
@@ -130,7 +134,7 @@ class Judge:
         self, tool: str, real_set: RealSet, cache: Path, *, is_offline: bool
     ) -> tuple[float, str, int, dict[str, str], str]:
         place = self._fresh("project")
-        real_set.write(place, self._mode)
+        real_set.write(place, self._mode, *([f"judged-by-nobody<{self._counted}"] if is_offline else []))
         words = real_set.uv_words(self._mode) if tool == "uv" else ["lock"]
         prefix = tool.upper()
         variables = {f"{prefix}_CACHE_DIR": str(cache), f"{prefix}_PYTHON": self._python}
@@ -198,6 +202,8 @@ def report(results: Mapping[str, Mapping[str, Any]], mode: str) -> str:
         if ratios:
             mean = statistics.geometric_mean(ratios)
             rows.append(f"- {kind}, solved by both ({len(ratios)}): geometric mean {mean:.2f}, worst {max(ratios):.2f}")
+    unlike = [f"{tool} on {name}" for name, found in results.items() for tool in TOOL_NAMES if "unlike" in found[tool]]
+    rows += [f"- warm is not like cold: {', '.join(unlike)}"] if unlike else []
     for name, found in results.items():
         differences = _differences(found["uv"], found["provenv"])
         if differences and found["uv"]["verdict"] == found["provenv"]["verdict"] == "solved":
@@ -269,9 +275,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mode", choices=["wheels", "all"], default="wheels", help="whether nothing may be built")
     parser.add_argument("--only", help="names of sets, separated by commas; these are measured anew")
-    parser.add_argument(
-        "--rounds", type=int, default=1, help="cold runs per tool, three warm ones after each (1)"
-    )
+    parser.add_argument("--rounds", type=int, default=1, help="cold runs per tool, three warm ones after each (1)")
     parser.add_argument("--limit", type=float, default=120.0, help="seconds after which a run is late (120)")
     parser.add_argument("--json", help="where results are kept (bench/.work/real-MODE.json)")
     parser.add_argument("--report", help="where the page is written, too")
