@@ -86,7 +86,7 @@ class Page:
     The body is parsed when its files are first looked at; ``digest`` and ``expires`` cost nothing.
     """
 
-    __slots__ = ("_last", "_listing", "_read", "digest", "expires", "index_url", "name")
+    __slots__ = ("_last", "_listing", "_read", "digest", "expires", "index_url", "name", "split")
 
     def __init__(self, name: str, read: Callable[[], Listing], *, digest: str, expires: float, index_url: str) -> None:
         self.name = name
@@ -98,6 +98,8 @@ class Page:
         self.index_url = index_url
         """The root of the index that has the package, without credentials."""
         self._read = read
+        self.split: tuple[list[tuple[int, str, str]], dict[str, int]] | None = None
+        """What ``universe`` made of the file names: wheels (number, version, tags) and source archives by version."""
         self._listing: Listing | None = None
         self._last: tuple[int, Fields] | None = None
 

@@ -15,6 +15,8 @@ from provenv.universe.view import View
 __all__ = ["Candidates", "mask_of", "view_of"]
 
 _FOREVER = float("inf")
+_VERSIONS: dict[str, Version | None] = {}
+"""Every version text that was met, parsed; None: it is no version. Several targets and many packages share them."""
 _SOURCE_ENDINGS = (".tar.gz", ".zip")
 
 
@@ -96,18 +98,8 @@ class _Reading:
         page, ranks, reasons, usable, yanked = self._page, self._ranks, self._reasons, self._usable, self._yanked
         tag_memory: dict[str, int | None] = {}
         no_wheel = f"no wheel for {_short(ranks)}"
-        for number, filename in enumerate(page.filenames):
-            if not filename.endswith(".whl"):
-                version = _source_version(filename, self._name)
-                if version:
-                    self._sources.setdefault(version, number)
-                continue
-            # name-version(-build)-python-abi-platform: a light reading, for thousands of names; what is chosen is
-            # checked.
-            parts = filename.split("-", 2)
-            if len(parts) < 3:
-                continue
-            _, version, tags = parts
+        wheels, self._sources = _split(page, self._name)
+        for number, version, tags in wheels:
             if not self._has_wheels:
                 reasons[version] = "it has no source archive, and wheels of it may not be used"
                 continue
@@ -192,13 +184,36 @@ class _Reading:
         return [number for number in numbers if self._page.part(number) == first]
 
 
+def _split(page: Page, name: str) -> tuple[list[tuple[int, str, str]], dict[str, int]]:
+    """The wheels of a page, each with its number, version and tags, and its source archives: version -> number.
+
+    Every target asks for the same, so the page remembers it.
+    """
+    if page.split is None:
+        wheels, sources = [], dict[str, int]()
+        for number, filename in enumerate(page.filenames):
+            if filename.endswith(".whl"):
+                # name-version(-build)-python-abi-platform: a light reading, for thousands of names; what is chosen is
+                # checked.
+                parts = filename.split("-", 2)
+                if len(parts) == 3:
+                    wheels.append((number, parts[1], parts[2]))
+            elif version := _source_version(filename, name):
+                sources.setdefault(version, number)
+        page.split = wheels, sources
+    return page.split
+
+
 def _parsed(texts: Mapping[str, object]) -> list[tuple[Version, str]]:
     found = []
     for text in texts:
-        try:
-            found.append((Version(text), text))
-        except InvalidVersion:
-            continue
+        if text not in _VERSIONS:
+            try:
+                _VERSIONS[text] = Version(text)
+            except InvalidVersion:
+                _VERSIONS[text] = None
+        if (version := _VERSIONS[text]) is not None:
+            found.append((version, text))
     return found
 
 

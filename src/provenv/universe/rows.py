@@ -22,6 +22,9 @@ __all__ = ["Broken", "Needs", "fits_python", "headers_of", "rows_of_requirement"
 
 _EXTRA_NAME = re.compile(r"""extra\s*(?:==|!=)\s*['"]([^'"]+)['"]|['"]([^'"]+)['"]\s*(?:==|!=)\s*extra""")
 
+_REQUIREMENTS: dict[str, tuple[Requirement, str]] = {}
+"""Every requirement text that was met, parsed, with its marker's text: targets and versions share most of them."""
+
 
 class Broken(Exception):
     """The metadata makes its candidate unusable; the argument is the reason."""
@@ -50,7 +53,6 @@ class Needs:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = dict(environment)
-        self._requirements: dict[str, tuple[Requirement, str]] = {}
         self._markers: dict[tuple[str, str], bool] = {}
 
     def of_metadata(
@@ -93,13 +95,13 @@ class Needs:
             raise Broken(f"it needs Python {specifier}")
 
     def _rows(self, text: str, may_refer: bool) -> list[Row]:
-        known = self._requirements.get(text)
+        known = _REQUIREMENTS.get(text)
         if known is None:
             try:
                 requirement = Requirement(text)
             except InvalidRequirement as error:
                 raise Broken(f"its metadata has `Requires-Dist: {text}`, which cannot be read") from error
-            known = self._requirements[text] = (requirement, str(requirement.marker or ""))
+            known = _REQUIREMENTS[text] = (requirement, str(requirement.marker or ""))
         requirement, marker = known
         active = [extra for extra in self._extras_in(marker) if self._holds(requirement, marker, extra)]
         if active and requirement.url is not None and not may_refer:
