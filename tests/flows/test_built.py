@@ -172,3 +172,13 @@ def test_an_interrupt_leaves_no_build_behind(house: House) -> None:
     assert process.returncode == 130, said
     assert "Traceback" not in said
     assert time.monotonic() - begin < 30
+
+
+def test_a_wheel_by_path_tells_where_it_lay(house: House) -> None:
+    wheel = house.wheel("one", "1.5", directory=house.directory / "files")
+    house.project(f"one @ {wheel.as_uri()}")
+    house.do("sync")
+    found = direct_url(house, "one")
+    assert found is not None
+    assert found["url"] == wheel.as_uri()
+    assert list(found["archive_info"]["hashes"]) == ["sha256"]

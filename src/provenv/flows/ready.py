@@ -25,7 +25,7 @@ class Ready:
         self._world = world
         self._interpreter = interpreter
         kept = [item for item in items if not is_left_out(world, item, choice)]
-        self._wheels = [item for item in kept if isinstance(item, Wanted)]
+        self._wheels = [_placed(world, item) for item in kept if isinstance(item, Wanted)]
         self._unbuilt = [
             item.changed(is_editable=item.is_editable and choice.is_editable)
             for item in kept
@@ -88,6 +88,20 @@ class Ready:
         from provenv.flows.aim import aim
 
         return aim(self._world)["policy"]
+
+
+def _placed(world: World, item: Wanted) -> Wanted:
+    """A wheel that the project names by a path tells the environment where that is on this computer."""
+    if item.path is None or item.direct_url is None:
+        return item
+    import json
+    import os
+
+    from provenv.index.local import url_of_path
+
+    path = os.path.normpath(os.path.join(world.directory, item.path))
+    told = {**json.loads(item.direct_url), "url": url_of_path(path)}
+    return item.changed(direct_url=json.dumps(told, sort_keys=True))
 
 
 def _sorted(wheels: Sequence[Wanted]) -> list[Wanted]:

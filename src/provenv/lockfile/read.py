@@ -160,7 +160,7 @@ def _sha256(file: PackageWheel | PackageSdist | PackageArchive, place: str) -> s
 
 
 def _direct_url(file: PackageArchive) -> str:
-    """The content of ``direct_url.json`` (PEP 610)."""
+    """The content of ``direct_url.json`` (PEP 610); of a local file the URL is for whoever knows where the lock lies."""
     import json
 
     return json.dumps({"url": file.url, "archive_info": {"hashes": dict(file.hashes)}}, sort_keys=True)
