@@ -59,6 +59,8 @@ def test_without_any_error_the_last_lines_are_told() -> None:
         ("Cargo, the Rust package manager, is not installed or is not on PATH.", "install Rust"),
         ("FileNotFoundError: [Errno 2] No such file or directory: 'cmake'", "cmake"),
         ("OSError: CUDA_HOME environment variable is not set. Please set it ...", "CUDA toolkit"),
+        ("m.inc:78:10: fatal error: pystrhex.h: No such file or directory", "header of older Pythons"),
+        ("Exception: Can not find valid pkg-config name.", "MariaDB"),
         ("demo.c:3:10: fatal error: ffi.h: No such file or directory", "ffi.h belongs to"),
         ("/usr/bin/ld: cannot find -lssl: No such file or directory", "library ssl"),
         ("Package 'libxml-2.0', required by 'virtual:world', not found", "libxml-2.0"),

@@ -305,3 +305,49 @@ class TestCommands:
         assert "a 1.0 cannot be built" in told.err
         assert "a C compiler is missing" in told.err
         assert not house.lock_file.exists()
+
+    def test_a_neighbour_of_the_build_has_the_locked_version(self, house: House) -> None:
+        for version in ("1.0", "2.0"):
+            house.wheel("torch-like", version)
+        flash(house)
+        house.project(
+            "flash-like",
+            "torch-like<2",
+            more="[tool.provenv.extra-build-dependencies]\n"
+            "flash-like = [{ requirement = 'torch-like', match-runtime = true }]\n",
+        )
+        house.do("sync")
+        assert house.installed() == {"flash_like": "1.0", "torch_like": "1.0"}
+        assert imported(house) == {"torch_like": "1.0"}
+        assert "Built" not in house.do("sync").err
+        house.project_file.write_text(house.project_file.read_text().replace("torch-like<2", "torch-like>=2"))
+        house.do("sync")
+        assert house.installed()["torch_like"] == "2.0"
+        assert imported(house) == {"torch_like": "2.0"}
+
+    def test_or_is_taken_from_the_environment_itself(self, house: House) -> None:
+        house.wheel("torch-like", "1.0")
+        flash(house)
+        house.project(
+            "flash-like",
+            "torch-like",
+            more="[tool.provenv]\nno-build-isolation-package = ['flash-like']\n"
+            "[[tool.provenv.dependency-metadata]]\nname = 'flash-like'\nrequires-dist = ['torch-like']\n",
+        )
+        house.do("sync")
+        assert house.installed() == {"flash_like": "1.0", "torch_like": "1.0"}
+        assert imported(house) == {"torch_like": "1.0"}
+        told = json.loads((house.site / "flash_like/told.json").read_text())
+        assert told["prefix"] == str(house.environment)
+
+
+def flash(house: House) -> None:
+    """A package that imports another while it is built, and does not say so."""
+    build_sdist(house.server.directory, "flash-like", requires=["torch-like"], small={"imports": ["torch_like"]})
+
+
+def imported(house: House) -> dict[str, str]:
+    """What the build of the installed ``flash-like`` found."""
+    told: dict[str, Any] = json.loads((house.site / "flash_like/told.json").read_text())
+    found: dict[str, str] = told["imports"]
+    return found

@@ -8,10 +8,10 @@ from collections.abc import Callable
 __all__ = ["hint_of", "last_error"]
 
 _MOST_LINES = 6
-_LONGEST_LINE = 300
+_LONGEST_LINE = 200
 
 #: The line in which Python names an exception, or in which a program says "error".
-_EXCEPTION = re.compile(r"(?:[A-Za-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Exit|Failed|Failure|Unavailable)\b(?::|$)")
+_EXCEPTION = re.compile(r"(?:[A-Za-z_][\w.]*\.)?\w*(?:Error|Exception|Exit|Failed|Failure|Unavailable)\b(?::|$)")
 _SAID = re.compile(r"^\s*(?:[\w./+-]+:(?:\d+:)*\s*)?(?:fatal |\S+ )?error(?:\[\w+\])?\s*:", re.IGNORECASE)
 #: An exception that only says that another program failed: what that one said before is the reason.
 _EMPTY = re.compile(r"exit (?:code|status)|returned non-zero|CalledProcessError|SystemExit|subprocess")
@@ -52,6 +52,8 @@ _KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], str], str]], ...] 
         (r"fatal error: '?Python\.h'?(?::| file)", False,
          "the headers of Python are missing: install them (python3-dev on Debian, python3-devel on Fedora), or use a "
          "Python that has them"),
+        (r"fatal error: '?((?:pystrhex|longintrepr|frameobject|code|eval)\.h)'?(?::| file)", False,
+         "\\1 was a header of older Pythons: take a newer version of the package, or an older Python"),
         (r"pg_config executable not found|pg_config is required", True,
          "pg_config is missing: install the headers of PostgreSQL (libpq-dev on Debian, libpq-devel on Fedora), or "
          "take psycopg2-binary"),
@@ -97,7 +99,7 @@ def hint_of(output: str, package: str) -> str | None:
 
 def last_error(output: str) -> str:
     """The last error of an output, in a few lines: the known cause, if there is one, then what was said last."""
-    lines = [line.rstrip()[:_LONGEST_LINE] for line in output.splitlines()]
+    lines = [_short(line) for line in output.splitlines()]
     while lines and not lines[-1]:
         lines.pop()
     if not lines:
@@ -106,10 +108,16 @@ def last_error(output: str) -> str:
     found = _known(output)
     if found is not None:
         begin = output.rfind("\n", 0, found[0].start()) + 1
-        cause = output[begin:].partition("\n")[0].strip()[:_LONGEST_LINE]
+        cause = _short(output[begin:].partition("\n")[0]).strip()
         if cause and cause not in (line.strip() for line in chosen):
             chosen.insert(0, cause)
     return "\n".join(line.strip() if number == 0 else line for number, line in enumerate(chosen))
+
+
+def _short(line: str) -> str:
+    """Without what is too much to read: compilers are called with very long lines."""
+    line = line.rstrip()
+    return line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + " ..."
 
 
 def _last_said(lines: list[str]) -> list[str]:
