@@ -182,3 +182,14 @@ def test_a_wheel_by_path_tells_where_it_lay(house: House) -> None:
     assert found is not None
     assert found["url"] == wheel.as_uri()
     assert list(found["archive_info"]["hashes"]) == ["sha256"]
+
+
+def test_what_is_built_in_the_environment_comes_last(house: House) -> None:
+    house.wheel("helper", "2.0", files={"helper.py": '__version__ = "2.0"\n'})
+    write_tree(house.root / "lib", project_files("lib", is_static=True, small={"imports": ["helper"]}))
+    more = '[tool.uv]\nno-build-isolation-package = ["lib"]\n[tool.uv.sources]\nlib = { path = "../lib" }\n'
+    house.project("lib", "helper", more=more)
+    house.do("sync")
+    assert json.loads((house.site / "lib/told.json").read_text())["imports"] == {"helper": "2.0"}
+    told = house.do("sync")
+    assert "nothing to do" in told.err + told.out

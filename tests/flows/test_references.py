@@ -10,7 +10,7 @@ import pytest
 
 from tests.worlds.house import House
 from tests.worlds.repositories import GitServer, Repository, is_git_there
-from tests.worlds.sdists import build_sdist, project_files, write_tree
+from tests.worlds.sdists import build_sdist, project_files, write_tar, write_tree
 
 needs_git = pytest.mark.skipif(not is_git_there(), reason="git is not installed")
 
@@ -85,6 +85,22 @@ def test_a_dynamic_version_is_known_to_the_solver_and_not_to_the_lock(house: Hou
     assert "lib" in house.refused("lock", "--upgrade")
 
 
+def test_an_index_of_a_directory_is_told_to_be_left_out(house: House) -> None:
+    tree(house, "lib", "lib", "leaf", more=sources(leaf='{ index = "theirs" }'))
+    house.wheel("leaf")
+    house.project("lib", more=sources(lib='{ path = "../lib" }'))
+    assert house.do("lock").err.count("the index `theirs` is not looked into for leaf") == 1
+
+
+def test_a_lock_goes_on_where_the_version_cannot_be_told(house: House) -> None:
+    files = project_files("lib", "3.5", ["leaf"], is_static=True, is_dynamic_version=True, small={"exits": 3})
+    write_tree(house.root / "lib", files)
+    house.wheel("leaf")
+    house.project("lib", more=sources(lib='{ path = "../lib" }'))
+    house.do("lock")
+    assert list(entries(house)) == ["leaf", "lib"]
+
+
 def test_a_directory_of_another_package_is_told(house: House) -> None:
     tree(house, "lib", "other")
     house.project("lib", more=sources(lib='{ path = "../lib" }'))
@@ -142,8 +158,25 @@ def test_a_wheel_that_does_not_fit_is_told(house: House) -> None:
 
 def test_a_wrong_hash_is_told(house: House) -> None:
     archive = build_sdist(house.server.directory, "two", "2.5")
-    house.project(f"two @ {house.server.url.rpartition('/simple')[0]}/files/{archive.name}#sha256={'0' * 64}")
-    house.refused("lock")
+    house.project(f"two @ {house.server.file_url(archive.name)}#sha256={'0' * 64}")
+    assert "expected" in house.refused("lock")
+
+
+def test_a_url_may_have_a_local_version(house: House) -> None:
+    wheel = house.wheel("one", "1.5+cpu")
+    house.project(f"one @ {house.server.file_url(wheel.name)}")
+    house.do("sync")
+    assert house.installed() == {"one": "1.5+cpu"}
+
+
+def test_a_source_archive_may_lie_deeper(house: House) -> None:
+    files = project_files("deep", "1.0", ["leaf"], is_static=True)
+    write_tar(house.server.directory / "all.tar.gz", {f"all-1/inner/{path}": text for path, text in files.items()})
+    house.wheel("leaf")
+    house.project(f"deep @ {house.server.file_url('all.tar.gz')}#subdirectory=inner")
+    house.do("sync")
+    assert entries(house)["deep"]["archive"]["subdirectory"] == "inner"
+    assert house.installed() == {"deep": "1.0", "leaf": "1.0"}
 
 
 # -- repositories -----------------------------------------------------------------------------------------
@@ -236,3 +269,24 @@ def test_a_missing_project_names_the_subdirectory_as_a_way_out(house: House) -> 
     house.project(f"lib @ git+{origin.url}#subdirectory=inner")
     house.do("lock")
     assert entries(house)["lib"]["vcs"]["subdirectory"] == "inner"
+
+
+@needs_git
+def test_offline_a_locked_branch_is_known(house: House) -> None:
+    urls = {}
+    for name in ("one", "two"):
+        origin = Repository(house.root / name)
+        origin.commit(project_files(name, "1.0", is_static=True))
+        urls[name] = origin.url
+    house.wheel("leaf")
+    house.project("leaf")
+    house.do("lock")
+    requirements = [f"{name} @ git+{url}" for name, url in urls.items()]
+    house.project(*requirements)
+    house.do("lock")
+    before = {name: entries(house)[name]["vcs"]["commit-id"] for name in urls}
+    for name in urls:
+        (house.root / name).rename(house.root / f"{name}-gone")
+    house.project(*requirements, "leaf")
+    house.do("lock", "--offline")
+    assert {name: entries(house)[name]["vcs"]["commit-id"] for name in urls} == before

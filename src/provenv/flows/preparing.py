@@ -188,11 +188,21 @@ class Preparing:
         if found is None:
             return None
         if isinstance(found, str):
-            self._world.events.noted(f"{where}: the index `{found}` counts only where the project itself names it")
+            self._warn_of_index(str(canonicalize_name(requirement.name)), found, where)
             return None
         if lead.top is None:
             return _Asked(reference=found, where=where)
         return self._in_repository(name, lead.top, found, where)
+
+    def _warn_of_index(self, name: str, index: str, where: str) -> None:
+        """Which index a package comes from is the project's to say; told once, whatever the number of targets."""
+        key = digest("warned", where, index)
+        if name not in self._target["pinned"] and key not in self._world.prepared:
+            self._world.prepared[key] = True
+            self._world.events.warned(
+                f"{where}: the index `{index}` is not looked into for {name}: "
+                "say so in the `sources` of the project, and declare the index there"
+            )
 
     def _in_repository(self, name: str, top: str, found: Reference, where: str) -> _Asked:
         """A place beside a project in its repository is that place in the repository, at the same commit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from packaging.pylock import (
     Package,
@@ -149,7 +149,9 @@ def _wanted(
 def _filename(file: PackageWheel | PackageArchive) -> str:
     if isinstance(file, PackageWheel):
         return file.filename
-    return urlsplit(file.url or file.path or "").path.rpartition("/")[2]
+    if file.url is None:
+        return (file.path or "").replace("\\", "/").rpartition("/")[2]
+    return unquote(urlsplit(file.url).path.rpartition("/")[2])
 
 
 def _sha256(file: PackageWheel | PackageSdist | PackageArchive, place: str) -> str:
@@ -160,7 +162,7 @@ def _sha256(file: PackageWheel | PackageSdist | PackageArchive, place: str) -> s
 
 
 def _direct_url(file: PackageArchive) -> str:
-    """The content of ``direct_url.json`` (PEP 610); of a local file the URL is for whoever knows where the lock lies."""
+    """The content of ``direct_url.json`` (PEP 610); of a local file, only somebody else knows the URL."""
     import json
 
     return json.dumps({"url": file.url, "archive_info": {"hashes": dict(file.hashes)}}, sort_keys=True)
