@@ -117,6 +117,8 @@ class _Supply:
 
     def want(self, name: str, specifier: str) -> None: ...
 
+    def expect(self, versions: Mapping[str, str]) -> None: ...
+
     def ahead(self, view: View, candidates: int) -> None: ...
 
     def learn_all(self, view: View, candidates: int) -> int:
@@ -256,4 +258,4 @@ def _is_prerelease(version: str) -> bool:
 
 @cache
 def _mask(specifier: str, versions: tuple[str, ...]) -> int:
-    return mask_of(specifier, [Version(version) for version in versions], 0)
+    return mask_of(specifier, [Version(version) for version in versions])

@@ -10,7 +10,7 @@ from provenv.flows.aim import aim
 from provenv.flows.forked import chosen_sections
 from provenv.flows.known_lock import KnownLock, known_lock
 from provenv.flows.pins import pins_of
-from provenv.flows.solving import prepared_references, solve_target
+from provenv.flows.solving import expect, prepared_references, solve_target
 from provenv.lockfile.choices import Forks, group_of
 from provenv.lockfile.merge import Solved, merge
 from provenv.lockfile.write import to_toml
@@ -171,11 +171,16 @@ class _Solving:
                     raise
                 self.left_out.append(f"left out {target['name']}: {_short(failure)}")
                 continue
+            is_first = not solved
             solved += found
             for one in found:
                 for name, chosen in one.packages.items():
                     if chosen.version is not None:
                         self._earlier.setdefault(name, chosen.version)
+            if is_first and self._world.doors and not self._aimed["conflicts"]:
+                # The network was needed for the first target: what the others need can travel all at once.
+                for other in self._aimed["targets"][self._aimed["targets"].index(target) + 1 :]:
+                    expect(self._world, self._aimed, other, self._earlier)
         return solved
 
     def _solved(self, target: AimedTarget, fork: tuple[str, ...], forks: Forks, *, is_optional: bool) -> Solved:

@@ -15,7 +15,7 @@ from provenv.universe.answers import Answers
 from provenv.universe.settle import reachable, settle
 from provenv.universe.view import View
 
-__all__ = ["Answered", "answered", "prepared_references", "solve_target"]
+__all__ = ["Answered", "answered", "expect", "prepared_references", "solve_target"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -307,8 +307,19 @@ def _files(world: World, answers: Answers, view: View, candidate: int) -> tuple[
     return view.chosen[candidate]
 
 
+def expect(world: World, aimed: Aim, target: AimedTarget, versions: Mapping[str, str]) -> None:
+    """Begin to fetch what a target will likely get, because another one did; it is solved later."""
+    target = chosen_sections(target, ())
+    prepared = prepared_references(world, aimed, target, {}) if target["references"] else {}
+    made = _supply(world, aimed, target, prepared)
+    made.expect({name: version for name, version in versions.items() if name not in prepared})
+    world.supplies[target["key"]] = made
+
+
 def _supply(world: World, aimed: Aim, target: AimedTarget, prepared: Mapping[str, Prepared]) -> Supply:
     """Whoever fetches; it knows what no index chooses, too."""
+    if (begun := world.supplies.pop(target["key"], None)) is not None:
+        return begun
     from provenv.flows.supply import supply
 
     made = supply(world, aimed, target)

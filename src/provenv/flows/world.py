@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from provenv.model.machine import Interpreter
     from provenv.net.keychain import Keychain
     from provenv.store.store import Store
+    from provenv.universe.answers import Supply
 
 
 class World:
@@ -62,9 +63,10 @@ class World:
         "rooms",
         "script",
         "search_path",
+        "supplies",
         "uses_sources",
-        "writes_lock",
         "variables",
+        "writes_lock",
     )
 
     def __init__(
@@ -141,6 +143,8 @@ class World:
         """What references lead to, once somebody has looked; see ``flows.references``."""
         self.doors: dict[tuple[object, ...], Catalog] = {}
         """What is open, by its locations: all targets of a command look through the same doors."""
+        self.supplies: dict[str, Supply] = {}
+        """Whoever fetches for a target, by its key, where reading ahead has begun before the target is solved."""
 
     def settled(self) -> World:
         """The same world for a second look within one command: silent, and what was just fetched still holds."""
@@ -228,6 +232,7 @@ class World:
 
     def close(self) -> None:
         """Close every door to the network; the world may be used again."""
+        self.supplies.clear()
         while self.doors:
             self.doors.popitem()[1].close()
 

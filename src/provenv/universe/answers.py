@@ -27,6 +27,9 @@ if TYPE_CHECKING:
         def want(self, name: str, specifier: str) -> None:
             """Begin to fetch a package's page, and what its best candidate within ``specifier`` needs."""
 
+        def expect(self, versions: Mapping[str, str]) -> None:
+            """Begin to read what these versions need, all at once: another target has them."""
+
         def view(self, name: str, stale: View | None) -> View | None:
             """The view of a package, made from its current page; None when no index has the package."""
 
@@ -97,6 +100,7 @@ class Answers:
         self._excludes = frozenset(excludes)
         self._constrained: set[str] = set()
         self._named: frozenset[str] | None = None
+        self._yanks: dict[str, int] = {}
         self._directory = directory
         self._make_supply = supply
         self._supply: Supply | None = None
@@ -194,10 +198,35 @@ class Answers:
         return self._is_fresh(view) and view.holds_at(self._choices.cutoff(view.name))
 
     def mask(self, view: View, specifier: str) -> int:
-        """Which candidates of a view a specifier admits, as the policy of pre-releases has it."""
-        known = view.masks.get(specifier)
-        found = self.supply.mask(view, specifier) if known is None else known
+        """Which candidates of a view a specifier admits, as the policy has it of pre-releases and yanked versions."""
+        found = self._within(view, specifier)
+        if view.yanked:
+            found &= ~view.yanked | self._allowed_yanks(view)
         return found if self.admits_prereleases(view.name) else found & ~view.pre
+
+    def _within(self, view: View, specifier: str) -> int:
+        known = view.masks.get(specifier)
+        return self.supply.mask(view, specifier) if known is None else known
+
+    def _allowed_yanks(self, view: View) -> int:
+        """Candidates that count although they were yanked (PEP 592): the project pins them exactly, or the lock has them.
+
+        As in uv, what a package pins is no such wish: its user may not even know.
+        """
+        if view.name not in self._yanks:
+            allowed = self.prefer.get(view.name, 0)
+            for row in self._own():
+                if row[1] == view.name and _is_exact(row[3]):
+                    allowed |= self._within(view, row[3])
+            self._yanks[view.name] = allowed
+        return self._yanks[view.name]
+
+    def _own(self) -> list[Row]:
+        """What the project itself says: requirements, constraints and overrides."""
+        rows = [other for row, _ in self.root for other in self.effective(row)]
+        rows += [row for bounds in self.constraints.values() for row, _ in bounds]
+        rows += [row for others in self._overrides.values() for row in others]
+        return rows
 
     def admits_prereleases(self, name: str) -> bool:
         """Whether pre-releases of a package count, after its stable versions or (``allow``) among them.
@@ -214,10 +243,7 @@ class Answers:
         if self._named is None:
             from packaging.specifiers import SpecifierSet
 
-            rows = [other for row, _ in self.root for other in self.effective(row)]
-            rows += [row for bounds in self.constraints.values() for row, _ in bounds]
-            rows += [row for others in self._overrides.values() for row in others]
-            self._named = frozenset(row[1] for row in rows if SpecifierSet(row[3]).prereleases)
+            self._named = frozenset(row[1] for row in self._own() if SpecifierSet(row[3]).prereleases)
         return self._named
 
     def save(self) -> None:
@@ -323,6 +349,10 @@ class Answers:
             if row[0] == ask.extra and not mask & bit and mask & told and self.views.get(row[1]) is not None
         ]
         return self._rules(sorted(others), view.name)
+
+
+def _is_exact(specifier: str) -> bool:
+    return any(part.startswith("==") and not part.endswith(".*") for part in specifier.split(","))
 
 
 class _Everything:

@@ -76,6 +76,12 @@ class IndexSupply:
         self._pages_under_way[name] = None
         self.catalog.request(name)
 
+    def expect(self, versions: Mapping[str, str]) -> None:
+        """Begin to read what these versions need, all at once: another target has them, so this one likely will."""
+        for name, version in versions.items():
+            self.want(name, f"=={version}")
+        self._crawl()
+
     def view(self, name: str, stale: View | None) -> View | None:
         """The view of a package from its current page; a stale view of the same page keeps what it learned."""
         if stale is not None:
@@ -90,7 +96,7 @@ class IndexSupply:
     def mask(self, view: View, specifier: str) -> int:
         """Which candidates a specifier admits; remembered in the view."""
         if specifier not in view.masks:
-            view.masks[specifier] = mask_of(specifier, self._of(view).parsed, view.yanked)
+            view.masks[specifier] = mask_of(specifier, self._of(view).parsed)
             view.is_changed = True
         return view.masks[specifier]
 
@@ -223,7 +229,7 @@ class IndexSupply:
             _carry_over(stale, view)
         self._views[name], self._candidates[name], self._pages[name] = view, candidates, page
         best = self.mask(view, self._hints.get(name, "")) & ~_broken(view)
-        best = best & ~view.pre or best
+        best = best & ~view.pre & ~view.yanked or best & ~view.yanked or best
         if best and (candidate := best.bit_length() - 1) and self._is_read_ahead(view, candidate):
             self._request_metadata(view, candidate)
 
