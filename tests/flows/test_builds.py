@@ -351,3 +351,20 @@ def imported(house: House) -> dict[str, str]:
     told: dict[str, Any] = json.loads((house.site / "flash_like/told.json").read_text())
     found: dict[str, str] = told["imports"]
     return found
+
+
+def test_packages_that_need_one_another_are_built_side_by_side(house: House) -> None:
+    index = house.server.directory
+    build_sdist(index, "helper")
+    for name in ("a", "b", "c"):
+        build_sdist(index, name, build_requires=["helper"], small={"imports": ["helper"]}, is_static=True)
+    house.project("a", "b", "c", "helper")
+    house.do("sync")
+    assert list(house.installed()) == ["a", "b", "c", "helper"]
+
+
+def test_a_loop_between_packages_that_are_built_side_by_side_is_told(house: House) -> None:
+    build_sdist(house.server.directory, "a", build_requires=["b"], is_static=True)
+    build_sdist(house.server.directory, "b", build_requires=["a"], is_static=True)
+    house.project("a", "b")
+    assert "needs itself to be built" in house.refused("sync")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from threading import RLock
 from typing import TypeAlias
 
 import provenv
@@ -13,8 +14,11 @@ from provenv.index.location import Location
 from provenv.net.client import Client
 from provenv.net.settings import NetSettings
 
-__all__ = ["Place", "catalog", "door"]
+__all__ = ["ONE_AT_A_TIME", "Place", "catalog", "door"]
 
+
+ONE_AT_A_TIME = RLock()
+"""Held by a thread of several that uses the doors of a command: a catalog serves one at a time."""
 
 Place: TypeAlias = tuple[str, str, str, bool, tuple[int, ...]]
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from threading import RLock
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -23,7 +22,7 @@ from provenv.build.static import archive_metadata, metadata_of_table
 from provenv.errors import BuildError, InputError
 from provenv.flows.aimed import Aim
 from provenv.flows.memory import digest, recall, remember
-from provenv.flows.network import door
+from provenv.flows.network import ONE_AT_A_TIME, door
 from provenv.flows.world import World
 from provenv.model.artifact import Artifact
 from provenv.model.machine import Interpreter
@@ -41,9 +40,6 @@ Tree = Callable[[], AbstractContextManager[str]]
 
 _FORMAT = 1
 """Of what is remembered; another number forgets it."""
-
-#: One file is fetched at a time, whichever thread asks.
-_ONE_AT_A_TIME = RLock()
 
 
 class Sources:
@@ -108,7 +104,7 @@ class Sources:
         store = world.store()
         sha256 = artifact.sha256 or recall(world.cache, "archives", digest(artifact.url))
         if sha256 is None or store.blob(sha256) is None:
-            with _ONE_AT_A_TIME:
+            with ONE_AT_A_TIME:
                 sha256 = self._fetched(artifact)
         path = store.blob(sha256)
         assert path is not None, "what was received is there"
@@ -191,23 +187,28 @@ class Sources:
         options = self.options(name, runtime or {})
         store = self._world.store()
         key = self._key(name, version, origin, options, runtime or {}, is_editable=is_editable)
-        found = None if self._world.refresh else find_built(store, key)
+        found = self._found(key)
         if found is not None:
             return found
         self._check_may_build(name, version, is_editable=is_editable)
         subject = _subject(name, version)
         # Before the guard: in a loop it would wait for itself.
         check_loop(subject, self._stack)
-        with store.guard("built-" + key, self._world.events, f"the build of {subject}"):
-            found = find_built(store, key)
-            if found is not None and not self._world.refresh:
+        # Within another build there is no guard: two builds that need one another would wait for ever, where the stack
+        # tells of the loop. At worst something is built twice.
+        guard = nullcontext() if self._stack else store.guard("built-" + key, self._world.events, subject)
+        with guard:
+            found = self._found(key)
+            if found is not None:
                 return found
             room = self._room()
             with tree() as directory, tempfile.TemporaryDirectory() as into:
                 builder = self._builder(room)
                 wheel = builder.wheel(directory, into, subject, options, self._stack, is_editable=is_editable)
                 _check_wheel(wheel, name, version, subject)
-                return keep_built(store, key, wheel, self._made_from(origin, options, room))
+                made = keep_built(store, key, wheel, self._made_from(origin, options, room))
+            self._world.prepared["built " + key] = True
+            return made
 
     def known(
         self,
@@ -239,6 +240,12 @@ class Sources:
         )
 
     # -- inside -------------------------------------------------------------------------------------------
+
+    def _found(self, key: str) -> Built | None:
+        """What was built before; when everything is wanted anew, before in this command."""
+        if self._world.refresh and "built " + key not in self._world.prepared:
+            return None
+        return find_built(self._world.store(), key)
 
     def _room(self) -> _Remembering:
         world = self._world

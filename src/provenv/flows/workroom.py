@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import RLock
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -20,6 +19,7 @@ from provenv.events import Events
 from provenv.flows.aimed import Aim, Policy
 from provenv.flows.fetch import compiled, fetch_trees
 from provenv.flows.memory import digest, recall, remember
+from provenv.flows.network import ONE_AT_A_TIME
 from provenv.flows.parse_aim import words_aim
 from provenv.flows.solving import solve_target
 from provenv.flows.sources import PACKAGES, Sources
@@ -31,10 +31,6 @@ from provenv.model.plan import Wanted
 from provenv.universe.rows import Needs, rows_of_requirement
 
 __all__ = ["Rooms"]
-
-#: One environment is resolved and made at a time, whichever thread asks: all of them look through the same doors to
-#: the network. Building itself goes on side by side.
-_ONE_AT_A_TIME = RLock()
 
 _HEARD = ("build", "download")
 
@@ -50,7 +46,8 @@ class Rooms:
     @contextmanager
     def __call__(self, requirements: Sequence[str], stack: tuple[str, ...]) -> Iterator[str]:
         """An environment with ``requirements``; see ``build.builder.Workroom``."""
-        with _ONE_AT_A_TIME:
+        # Building itself goes on side by side.
+        with ONE_AT_A_TIME:
             directory = self._environment(requirements, stack)
         yield directory
 
