@@ -81,12 +81,26 @@ def test_what_changes_the_script_or_its_surroundings_is_seen(house: House) -> No
     assert _run(house, "task.py").out == "{'alpha': '1.0'} []\n"
 
 
-def test_a_newer_version_is_taken_when_the_page_has_expired(house: House) -> None:
-    house.server.cache_control = "max-age=0"
+def test_a_choice_stands_until_newer_versions_are_asked_for(house: House) -> None:
+    house.server.cache_control = None
     house.wheel("alpha", "1.0")
     _script(house, 'dependencies = ["alpha"]')
     assert _run(house, "task.py").out == "{'alpha': '1.0'} []\n"
     house.wheel("alpha", "2.0")
+    house.server.requests.clear()
+    for words in (("task.py",), ("--with", "alpha", "task.py"), ("-q", "task.py")):
+        assert _run(house, *words).out == (
+            "{'alpha': '1.0'} []\n" if "--with" not in words else "{'alpha': '2.0'} []\n"
+        )
+    assert _run(house, "--refresh", "task.py").out == "{'alpha': '2.0'} []\n"
+    assert _run(house, "task.py").out == "{'alpha': '2.0'} []\n"
+
+
+def test_what_is_found_in_a_directory_is_looked_for_each_time(house: House) -> None:
+    house.wheel("alpha", "1.0", directory=house.directory / "wheels")
+    _script(house, 'dependencies = ["alpha"]', "[tool.provenv]", 'find-links = ["wheels"]')
+    assert _run(house, "task.py").out == "{'alpha': '1.0'} []\n"
+    house.wheel("alpha", "2.0", directory=house.directory / "wheels")
     assert _run(house, "task.py").out == "{'alpha': '2.0'} []\n"
 
 

@@ -127,7 +127,15 @@ def stamp_layer(
     if not found.is_steady or not _is_plain(words):
         return
     try:
-        stamp = Stamp.of(contents, found.places(), found.environment, [], "", command=command, until=found.fresh_until)
+        stamp = Stamp.of(
+            [*contents, *found.decided_by],
+            found.places(),
+            found.environment,
+            [],
+            "",
+            command=command,
+            until=found.fresh_until,
+        )
     except OSError:
         return
     stamp.save(stamp_path(key, variables))

@@ -66,7 +66,7 @@ class Additions:
 class Layer:
     """A throwaway environment, and how long it is what would be made again."""
 
-    __slots__ = ("environment", "fresh_until", "is_steady", "wheels")
+    __slots__ = ("decided_by", "environment", "fresh_until", "is_steady", "wheels")
 
     def __init__(self, environment: str, wheels: Sequence[Wanted], *, fresh_until: float, is_steady: bool) -> None:
         self.environment = environment
@@ -74,7 +74,9 @@ class Layer:
         self.fresh_until = fresh_until
         """Until then no index would be asked again."""
         self.is_steady = is_steady
-        """Nothing in it comes from a local directory, which may change at any time."""
+        """Nothing in it comes from a local directory, or was chosen in one: these may change at any time."""
+        self.decided_by: list[str] = []
+        """Files that hold the choice; when one changes, so may the environment."""
 
     def places(self) -> list[str]:
         """Files and links that change when the environment, its interpreter or what it points to does."""

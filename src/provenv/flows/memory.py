@@ -9,7 +9,7 @@ import marshal
 import os
 from _blake2 import blake2b
 
-__all__ = ["digest", "recall", "remember"]
+__all__ = ["digest", "place_of", "recall", "remember"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,10 +21,15 @@ def digest(*parts: Any) -> str:
     return blake2b(marshal.dumps(parts, 2), digest_size=16).hexdigest()
 
 
+def place_of(cache: str, kind: str, key: str) -> str:
+    """The file in which something is remembered."""
+    return os.path.join(cache, "memory", kind, key)
+
+
 def recall(cache: str, kind: str, key: str) -> Any:
     """What was remembered under that key, or None."""
     try:
-        with open(os.path.join(cache, "memory", kind, key), "rb") as file:
+        with open(place_of(cache, kind, key), "rb") as file:
             return marshal.loads(file.read())
     except (OSError, ValueError, EOFError, TypeError):
         return None
@@ -32,7 +37,7 @@ def recall(cache: str, kind: str, key: str) -> Any:
 
 def remember(cache: str, kind: str, key: str, value: Any) -> None:
     """Keep a plain value; a failure to write is no failure of the command."""
-    path = os.path.join(cache, "memory", kind, key)
+    path = place_of(cache, kind, key)
     temporary = f"{path}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
