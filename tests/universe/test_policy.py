@@ -262,3 +262,55 @@ def test_an_upper_bound_on_python_does_not_bind_but_is_told(house: House) -> Non
 
     assert house.locked() == {"core": "2.0"}
     assert "core 2.0 says that it needs Python " in said
+
+
+@pytest.fixture
+def yanked(house: House) -> House:
+    """An index on which the newest core was yanked, and a package that pins it."""
+    house.wheel("core", "1.0")
+    house.server.yanked[house.wheel("core", "2.0").name] = "broken"
+    house.wheel("pins", "1.0", ("core",))
+    house.wheel("pins", "2.0", ("core==2.0",))
+    return house
+
+
+@pytest.mark.parametrize(
+    ("requirements", "more", "locked"),
+    [
+        (("core",), "", {"core": "1.0"}),
+        (("core==2.0",), "", {"core": "2.0"}),
+        # Only the project can say that it wants a yanked version; then everybody may have it.
+        (("pins",), "", {"core": "1.0", "pins": "1.0"}),
+        (("pins", "core==2.0"), "", {"core": "2.0", "pins": "2.0"}),
+        (("pins==1.0", "core==2.0"), "", {"core": "2.0", "pins": "1.0"}),
+        (("pins",), 'constraint-dependencies = ["core==2.0"]', {"core": "2.0", "pins": "2.0"}),
+        (("pins",), 'override-dependencies = ["core==2.0"]', {"core": "2.0", "pins": "2.0"}),
+        (("pins==2.0",), "", None),
+        (("core==2.*",), "", None),
+    ],
+)
+def test_yanked_versions(
+    yanked: House, requirements: tuple[str, ...], more: str, locked: dict[str, str] | None
+) -> None:
+    yanked.project(*requirements, more=settings(more))
+
+    if locked is None:
+        assert "yanked" in yanked.refused("lock")
+    else:
+        yanked.do("lock")
+        assert yanked.locked() == locked
+
+
+def test_what_was_yanked_after_it_was_locked_stays(house: House) -> None:
+    wheel = house.wheel("core", "2.0")
+    house.wheel("core", "1.0")
+    house.project("core")
+    house.do("lock")
+    house.server.yanked[wheel.name] = "broken"
+    house.wheel("other")
+    house.project("core", "other")
+    house.do("lock", "--refresh")
+    assert house.locked() == {"core": "2.0", "other": "1.0"}
+
+    house.do("lock", "--upgrade", "--refresh")
+    assert house.locked() == {"core": "1.0", "other": "1.0"}

@@ -209,9 +209,9 @@ class Answers:
         return self.supply.mask(view, specifier) if known is None else known
 
     def _allowed_yanks(self, view: View) -> int:
-        """Candidates that count although they were yanked (PEP 592): the project pins them exactly, or the lock has them.
+        """Candidates that count although they were yanked: the project pins them exactly, or the lock has them.
 
-        As in uv, what a package pins is no such wish: its user may not even know.
+        PEP 592 leaves it open. As in uv, what a package pins is no such wish: its user may not even know.
         """
         if view.name not in self._yanks:
             allowed = self.prefer.get(view.name, 0)

@@ -262,17 +262,14 @@ def _admits(specifier: str, python: str, memory: dict[str, tuple[bool, bool]]) -
     return memory[specifier]
 
 
-def mask_of(specifier: str, parsed: Sequence[Version], yanked: int) -> int:
-    """Which candidates a specifier admits. A yanked version counts only when it is pinned exactly (PEP 592).
+def mask_of(specifier: str, parsed: Sequence[Version]) -> int:
+    """Which candidates a specifier admits.
 
-    Even then one that was not yanked comes first: ``==2`` admits 2 and the local version 2+cpu. Pre-releases are
-    admitted wherever PEP 440 lets them be: whether they are wanted is a matter of order and of the policy, which are
-    the solver's and the answers' part.
+    Pre-releases are admitted wherever PEP 440 lets them be, yanked versions always: whether they are wanted is a matter
+    of order and of the policy, which are the solver's and the answers' part.
     """
-    wanted = SpecifierSet(specifier)
     offered = {version: 1 << candidate for candidate, version in enumerate(parsed, 1)}
     mask = 0
-    for version in wanted.filter(offered, prereleases=True):
+    for version in SpecifierSet(specifier).filter(offered, prereleases=True):
         mask |= offered[version]
-    is_exact = any(part.operator in ("==", "===") and not part.version.endswith(".*") for part in wanted)
-    return mask & ~yanked or (mask if is_exact else 0)
+    return mask
