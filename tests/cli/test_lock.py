@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from packaging.markers import Marker
@@ -358,13 +359,25 @@ def test_an_own_extra_means_what_it_lists(house: House) -> None:
     assert house.installed() == {"alpha": "1.0"}
 
 
-def test_upload_times_are_kept(house: House) -> None:
+@pytest.mark.parametrize("form", ["json", "html"])
+def test_upload_times_are_kept(house: House, form: Literal["json", "html"]) -> None:
+    house.server.formats = form
     path = house.wheel("alpha")
     house.server.upload_times[path.name] = "2024-05-01T12:00:00.123456Z"
     house.project("alpha")
     house.do("lock")
     [package] = tomllib.loads(house.lock_file.read_text())["packages"]
     assert package["wheels"][0]["upload-time"].isoformat() == "2024-05-01T12:00:00.123456+00:00"
+
+
+@pytest.mark.parametrize("form", ["json", "html"])
+def test_what_is_too_new_does_not_count(house: House, form: Literal["json", "html"]) -> None:
+    house.server.formats = form
+    old, new = house.wheel("alpha", "1.0"), house.wheel("alpha", "2.0")
+    house.server.upload_times |= {old.name: "2024-05-01T12:00:00Z", new.name: "2024-05-03T12:00:00Z"}
+    house.project("alpha", more='[tool.uv]\nexclude-newer = "2024-05-02"\n')
+    house.do("lock")
+    assert house.locked() == {"alpha": "1.0"}
 
 
 def test_a_lock_of_another_tool_gives_its_pins(house: House) -> None:

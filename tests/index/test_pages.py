@@ -43,6 +43,7 @@ PLAIN = [
     f'<a href="https://files.example/a/../b/{WHEEL}">x</a>',
     '<a href="https://files.example/a/demo-1.0.tar.gz">demo-1.0.tar.gz</a>',
     f'<a href="{WHEEL}" data-requires-python=" &gt;=3 " data-requires-python="&lt;3">x</a>',
+    f'<a href="{WHEEL}" data-upload-time="2024-01-01T00:00:00.5Z">x</a>',
 ]
 
 
@@ -192,6 +193,10 @@ def test_project_status() -> None:
     )
     listing = parse_html(html(head=head).encode(), BASE)
     assert (listing.status, listing.status_reason) == ("quarantined", "bad")
+
+
+def test_html_may_tell_the_upload_time() -> None:
+    assert only(parse_html(html(PLAIN[-1]).encode(), BASE))[5] == "2024-01-01T00:00:00.5Z"
 
 
 # -- JSON -------------------------------------------------------------------------------------------------

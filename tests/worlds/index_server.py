@@ -459,6 +459,8 @@ def html_link(file: Mapping[str, object]) -> str:
     attributes = f'href="{file["url"]}{fragment}"'
     if "requires-python" in file:
         attributes += f' data-requires-python="{html.escape(str(file["requires-python"]))}"'
+    if "upload-time" in file:
+        attributes += f' data-upload-time="{file["upload-time"]}"'
     if "core-metadata" in file:
         sidecar = file["core-metadata"]
         assert isinstance(sidecar, dict)

@@ -173,7 +173,9 @@ def _fields(url: str, hashes: Hashes, attributes: dict[str, str]) -> Fields:
         read = usable_hashes({algorithm: digest}) if equals else ()
         has_metadata, metadata_hashes = read is not None, read or ()
     requires_python = (attributes.get("data-requires-python") or "").strip() or None
-    return url, hashes, None, requires_python, attributes.get("data-yanked"), None, has_metadata, metadata_hashes
+    # No standard has it, but PyTorch's index and several mirrors write it; what `upload-time` is in JSON (PEP 700).
+    upload_time = attributes.get("data-upload-time") or None
+    return url, hashes, None, requires_python, attributes.get("data-yanked"), upload_time, has_metadata, metadata_hashes
 
 
 def _entry(href: str, attributes: dict[str, str], base_url: str) -> tuple[str, Fields | None]:
