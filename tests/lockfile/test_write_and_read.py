@@ -34,7 +34,7 @@ def lock(**changes: Any) -> dict[str, Any]:
 
 
 def chosen(document: dict[str, Any]) -> list[Wanted]:
-    return select(
+    items = select(
         parse(to_toml(document), "pylock.toml"),
         "pylock.toml",
         environment=HERE.environment(),
@@ -43,6 +43,7 @@ def chosen(document: dict[str, Any]) -> list[Wanted]:
         groups=[],
         requested=["demo"],
     )
+    return [item for item in items if isinstance(item, Wanted)]
 
 
 def test_a_lock_is_valid_and_survives_the_round_trip() -> None:
