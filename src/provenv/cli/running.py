@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from provenv.cli.words import Words
-    from provenv.flows.layer import Additions, Layer
+    from provenv.flows.additions import Additions
+    from provenv.flows.layer import Layer
     from provenv.flows.world import World
 
 _PARTS = (
@@ -62,7 +63,7 @@ def command_of(words: Words) -> list[str]:
 
 def additions_of(words: Words, variables: Mapping[str, str]) -> Additions:
     """What the flags add to an environment."""
-    from provenv.flows.layer import Additions
+    from provenv.flows.additions import Additions
 
     return Additions(
         words.with_,

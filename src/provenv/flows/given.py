@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tomlkit
 
+from provenv.flows.additions import Additions
 from provenv.flows.credentials import use_secrets
 from provenv.flows.discover import package_of
 from provenv.flows.document import Document
 from provenv.flows.edits import Manner, changes_of
-from provenv.flows.layer import Additions
 from provenv.flows.wishes import read_wishes, wishes_of_words
 from provenv.flows.world import World
 

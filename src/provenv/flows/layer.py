@@ -19,48 +19,19 @@ from provenv.flows.ready import Ready
 from provenv.flows.select import select_items
 from provenv.model.plan import Unbuilt
 
-__all__ = ["Additions", "Layer", "added", "layer", "light_environment"]
+__all__ = ["Layer", "added", "layer", "light_environment"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from provenv.flows.additions import Additions
     from provenv.flows.world import World
     from provenv.model.machine import Interpreter
     from provenv.model.plan import Wanted
 
 _COMPLETE = "provenv-layer"
 """Written last: without it an environment is remains. Holds the directory of the shared tree."""
-
-
-class Additions:
-    """What is wanted besides a project, as the command line says it."""
-
-    __slots__ = ("editables", "files", "here", "requirements", "variables")
-
-    def __init__(
-        self,
-        requirements: Sequence[str] = (),
-        *,
-        here: str,
-        editables: Sequence[str] = (),
-        files: Sequence[str] = (),
-        variables: Mapping[str, str] | None = None,
-    ) -> None:
-        self.requirements = tuple(requirements)
-        self.editables = tuple(editables)
-        """Directories."""
-        self.files = tuple(files)
-        """Requirements files."""
-        self.here = here
-        """Where relative paths begin, absolute."""
-        self.variables = variables or {}
-        """What requirements files may name."""
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is added."""
-        return not (self.requirements or self.editables or self.files)
 
 
 class Layer:

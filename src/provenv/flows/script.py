@@ -13,7 +13,27 @@ __all__ = ["block_of", "is_script", "project_of", "put_project", "text_of"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from provenv.flows.world import World
+    from typing import Protocol
+
+    from provenv.events import Events
+
+    class Place(Protocol):
+        """What a script needs of the world that it stands in."""
+
+        @property
+        def cache(self) -> str:
+            """Where what was read is remembered."""
+
+        @property
+        def events(self) -> Events:
+            """Who hears of keys that have no effect."""
+
+        @property
+        def script(self) -> str | None:
+            """The script that is the project."""
+
+else:
+    Place = object
 
 _HINT = "run `provenv init --script FILE` to start one"
 _HEADER = b"[project]\n"
@@ -41,14 +61,14 @@ def block_of(path: str) -> Block:
     return block
 
 
-def project_of(world: World, data: bytes) -> bytes:
+def project_of(world: Place, data: bytes) -> bytes:
     """What the block of the world's script says, as a ``pyproject.toml``; of a script without one, an empty project."""
     assert world.script is not None
     block = find_block(data, world.script)
     return _HEADER if block is None else text_of(world, block, world.script)
 
 
-def text_of(world: World, block: Block, where: str) -> bytes:
+def text_of(world: Place, block: Block, where: str) -> bytes:
     """What a block says, as a ``pyproject.toml``. Raises InputError for a key that looks like a slip of the pen."""
     key = digest(block.content)
     known = recall(world.cache, "scripts", key)
