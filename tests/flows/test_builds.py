@@ -167,7 +167,7 @@ class TestEnvironments:
         backend_wheel(shop.index)
         path = build_sdist(shop.index, "a", backend="small_backend", build_requires=["small-backend>=1"])
         told = shop.told(shop.wheel(path))
-        assert told["prefix"].startswith(str(shop.root / "cache/rooms"))
+        assert told["prefix"].startswith(str(shop.root / "cache/layers"))
         assert told["path"] is None
         assert told["epoch"] == "1580601600"
 
@@ -189,6 +189,14 @@ class TestEnvironments:
         build_sdist(shop.index, "helper", "4.0")
         path = build_sdist(shop.index, "a", build_requires=["helper"], small={"imports": ["helper"]})
         assert shop.told(shop.wheel(path))["imports"] == {"helper": "4.0"}
+
+    def test_a_build_requirement_may_be_a_direct_reference(self, shop: Shop, tmp_path: Path) -> None:
+        wheel = build_wheel(tmp_path / "elsewhere", "helper", "5.0")
+        source = build_sdist(tmp_path / "elsewhere", "other", "6.0")
+        tree = write_tree(tmp_path / "elsewhere/third", project_files("third", "7.0"))
+        needs = [f"helper @ {wheel.as_uri()}", f"other @ {source.as_uri()}", f"third @ {tree.as_uri()}"]
+        path = build_sdist(shop.index, "a", build_requires=needs, small={"imports": ["helper", "other", "third"]})
+        assert shop.told(shop.wheel(path))["imports"] == {"helper": "5.0", "other": "6.0", "third": "7.0"}
 
     def test_a_loop_is_told_with_names(self, shop: Shop) -> None:
         build_sdist(shop.index, "b", build_requires=["a"], is_static=True)

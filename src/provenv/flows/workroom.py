@@ -7,17 +7,19 @@ being built goes along, so that a loop is seen.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 import provenv
-from provenv.env.shared import find_shared, make_shared, point
 from provenv.errors import BuildError, NoSolution
 from provenv.events import Events
 from provenv.flows.aimed import Aim, Policy
-from provenv.flows.fetch import compiled, fetch_trees
+from provenv.flows.built import built
+from provenv.flows.layer import light_environment
 from provenv.flows.memory import digest, recall, remember
 from provenv.flows.network import ONE_AT_A_TIME
 from provenv.flows.parse_aim import words_aim
@@ -27,7 +29,7 @@ from provenv.flows.world import World
 from provenv.lockfile.merge import Chosen
 from provenv.model.artifact import Artifact, FileRow
 from provenv.model.machine import Interpreter
-from provenv.model.plan import Wanted
+from provenv.model.plan import Unbuilt, Wanted
 from provenv.universe.rows import Needs, rows_of_requirement
 
 __all__ = ["Rooms"]
@@ -55,29 +57,12 @@ class Rooms:
         world = self._world.inside(stack, self._interpreter)
         world.events = _Muffled(self._world.events)
         wanted = self._wanted(world, requirements, stack) if requirements else []
-        interpreter = self._interpreter
-        key = digest([item.sha256 for item in wanted], interpreter.base_executable, interpreter.version)
-        root = os.path.join(world.cache, "rooms", key)
-        if not os.path.exists(os.path.join(root, PACKAGES)):
-            self._make(world, root, wanted)
-        return root
-
-    def _make(self, world: World, root: str, wanted: Sequence[Wanted]) -> None:
-        store, interpreter = world.store(), self._interpreter
-        with store.guard("room-" + os.path.basename(root), world.events, "an environment for builds"):
-            if os.path.exists(os.path.join(root, PACKAGES)):
-                return
-            place = find_shared(store, [item.sha256 for item in wanted], interpreter)
-            if place is None:
-                trees = fetch_trees(world, store, wanted)
-                bytecode = compiled(world, store, trees, interpreter)
-                place = make_shared(
-                    store, wanted, trees, bytecode, interpreter, world.events, link_mode=world.link_mode
-                )
-            point(root, interpreter, [place], prompt="build", version=provenv.__version__)
-            # Written last: an environment without this list is not complete.
-            with open(os.path.join(root, PACKAGES), "w", encoding="utf-8") as file:
+        root = light_environment(world, wanted, self._interpreter, None, "build")
+        note = os.path.join(root, PACKAGES)
+        if not os.path.exists(note):
+            with open(note, "w", encoding="utf-8") as file:
                 file.writelines(f"{item.name}=={item.version} sha256:{item.sha256}\n" for item in wanted)
+        return root
 
     def _wanted(self, world: World, requirements: Sequence[str], stack: tuple[str, ...]) -> list[Wanted]:
         aimed = self._aim(world, requirements, stack)
@@ -94,23 +79,23 @@ class Rooms:
                 hint=failure.hint,
             ) from failure
         sources = Sources(world, aimed, self._interpreter)
-        return [self._as_wanted(sources, name, chosen, stack) for name, chosen in sorted(packages.items())]
+        return [self._as_wanted(world, sources, name, chosen) for name, chosen in sorted(packages.items())]
 
-    def _as_wanted(self, sources: Sources, name: str, chosen: Chosen, stack: tuple[str, ...]) -> Wanted:
-        if not chosen.files:
-            raise BuildError(
-                stack[-1],
-                f"its build needs {name} by a direct reference, which only a wheel or a source archive may be",
-                stack=stack[:-1],
-            )
-        filename, url, hashes, size, _ = chosen.files[0]
+    def _as_wanted(self, world: World, sources: Sources, name: str, chosen: Chosen) -> Wanted:
+        """A chosen build requirement as a wheel: what has none is built, deeper in."""
         version = chosen.version or ""
+        if chosen.source is not None:
+            item = _item(name, chosen.version, chosen.source)
+            if isinstance(item, Unbuilt):
+                item = built(world, [item], self._interpreter, self._aimed["policy"], runtime={})[0]
+            return item
+        filename, url, hashes, size, _ = chosen.files[0]
         if filename.endswith(".whl"):
             return Wanted(
                 name=name, version=version, filename=filename, sha256=dict(hashes)["sha256"], url=url, size=size
             )
-        built = sources.wheel(_artifact(chosen.files[0]), name, version)
-        return Wanted(name=name, version=version, filename=built.filename, sha256=built.sha256, size=built.size)
+        made = sources.wheel(_artifact(chosen.files[0]), name, version)
+        return Wanted(name=name, version=version, filename=made.filename, sha256=made.sha256, size=made.size)
 
     def _aim(self, world: World, requirements: Sequence[str], stack: tuple[str, ...]) -> Aim:
         """What a build needs, aimed at its interpreter; remembered, as for the same words it is the same."""
@@ -190,6 +175,36 @@ class _Muffled(Events):
 def _policy(policy: Policy) -> Policy:
     """How build requirements are chosen: the newest stable ones, whatever the project itself wants."""
     return Policy(**{**policy, "resolution": "highest", "prerelease": "if-necessary-or-explicit"})
+
+
+def _item(name: str, version: str | None, source: Mapping[str, Any]) -> Wanted | Unbuilt:
+    """A direct reference, by its table of PEP 751."""
+    ((kind, table),) = source.items()
+    url, path, subdirectory = table.get("url"), table.get("path"), table.get("subdirectory")
+    sha256 = table.get("hashes", {}).get("sha256")
+    filename = unquote(urlsplit(url).path if url else path).rpartition("/")[2]
+    if kind == "archive" and filename.endswith(".whl"):
+        return Wanted(
+            name=name,
+            version=version or "",
+            filename=filename,
+            sha256=sha256,
+            url=url,
+            path=path,
+            size=table.get("size"),
+        )
+    return Unbuilt(
+        name=name,
+        kind="git" if kind == "vcs" else kind,
+        version=version,
+        url=url,
+        path=path,
+        commit=table.get("commit-id"),
+        revision=table.get("requested-revision"),
+        subdirectory=subdirectory,
+        sha256=sha256,
+        size=table.get("size"),
+    )
 
 
 def _artifact(row: FileRow) -> Artifact:
