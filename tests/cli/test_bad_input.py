@@ -110,7 +110,7 @@ def test_a_direct_reference_that_is_no_archive(house: House) -> None:
     house.project("alpha @ https://files.example/alpha")
     _refused(house, "lock", tells=("project.dependencies[0]", "does not end like a wheel", "git+"))
     house.project("alpha @ https://files.example/beta-1.0-py3-none-any.whl")
-    _refused(house, "lock", tells=("pyproject.toml", "this is a wheel of beta, not of alpha"), has_hint=False)
+    _refused(house, "lock", tells=("pyproject.toml", "is a wheel of beta, not of alpha"), has_hint=False)
 
 
 # -- packages -----------------------------------------------------------------------------------------------

@@ -284,7 +284,7 @@ def test_yanked_files_are_only_for_those_who_pin_them(house: House) -> None:
     assert "warning: alpha 2.0 was yanked by its authors: broken" in told.err
 
 
-def test_a_pin_that_is_yanked_goes(house: House) -> None:
+def test_a_pin_that_is_yanked_stays_until_it_is_let_go(house: House) -> None:
     house.wheel("alpha", "1.0")
     bad = house.wheel("alpha", "2.0")
     house.wheel("beta")
@@ -292,7 +292,10 @@ def test_a_pin_that_is_yanked_goes(house: House) -> None:
     house.do("lock")
     house.server.yanked[bad.name] = ""
     house.project("alpha", "beta")
-    house.do("lock", "--refresh")
+    told = house.do("lock", "--refresh")
+    assert house.locked() == {"alpha": "2.0", "beta": "1.0"}
+    assert "alpha 2.0 was yanked" in told.err
+    house.do("lock", "--upgrade-package", "alpha")
     assert house.locked() == {"alpha": "1.0", "beta": "1.0"}
 
 

@@ -217,7 +217,9 @@ class Answers:
             allowed = self.prefer.get(view.name, 0)
             for row in self._own():
                 if row[1] == view.name and _is_exact(row[3]):
-                    allowed |= self._within(view, row[3])
+                    # `==2` is also met by `2+local`: where one of them was not yanked, that one is meant.
+                    pinned = self._within(view, row[3])
+                    allowed |= pinned & ~view.yanked or pinned
             self._yanks[view.name] = allowed
         return self._yanks[view.name]
 
