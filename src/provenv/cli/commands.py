@@ -217,6 +217,13 @@ def export(words: Words, world: World, variables: Mapping[str, str]) -> int:
     return 0
 
 
+def tool(words: Words, world: World, variables: Mapping[str, str]) -> int:
+    """``provenv tool``."""
+    from provenv.cli.tools import tool as command
+
+    return command(words, world, variables)
+
+
 COMMANDS: Mapping[str, Callable[[Words, World, Mapping[str, str]], int]] = {
     "add": add,
     "export": export,
@@ -225,6 +232,7 @@ COMMANDS: Mapping[str, Callable[[Words, World, Mapping[str, str]], int]] = {
     "remove": remove,
     "run": run,
     "sync": sync,
+    "tool": tool,
     "tree": tree,
     "why": why,
 }

@@ -11,7 +11,7 @@ from provenv.cli.live import Live, wants_colour
 from provenv.cli.policy import has_index, policy_of, uses_sources
 from provenv.cli.quick import cache_directory
 from provenv.cli.words import Words
-from provenv.errors import ProvenvError, UsageError
+from provenv.errors import InstallError, ProvenvError, UsageError
 from provenv.flows.memory import digest, recall, remember
 from provenv.flows.world import World
 
@@ -103,7 +103,7 @@ def _words(argv: list[str], variables: Mapping[str, str]) -> Words | int:
 
 def _may_be_secret(command: str, argv: list[str]) -> bool:
     """Whether words must not be kept: a URL may hold a password, and a program that is run may be given anything."""
-    return command == "run" or any("://" in word and ("@" in word or "?" in word) for word in argv)
+    return command in ("run", "tool") or any("://" in word and ("@" in word or "?" in word) for word in argv)
 
 
 def _tell(error: ProvenvError, words: Words) -> int:
@@ -122,6 +122,7 @@ def _tell(error: ProvenvError, words: Words) -> int:
 def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
     """Flags and environment variables, read here once."""
     cache = getattr(words, "cache_dir", None)
+    store = os.path.abspath(cache) if cache else cache_directory(variables)
     project = getattr(words, "project", None)
     indexes = [*map(_place, getattr(words, "index", None) or ()), *variables.get("PROVENV_INDEX", "").split()]
     places = [*map(_place, getattr(words, "find_links", None) or ()), *variables.get("PROVENV_FIND_LINKS", "").split()]
@@ -130,6 +131,8 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
     script = _script(words)
     if script is not None:
         directory = os.path.dirname(script)
+    elif words.command == "tool":
+        directory = _nowhere(store)
     elif words.command == "init":
         directory = os.path.abspath(getattr(words, "path", None) or directory)
     else:
@@ -138,7 +141,6 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
             from provenv.flows.workspace import find_root
 
             root, member = find_root(directory) or (directory, None)
-    store = os.path.abspath(cache) if cache else cache_directory(variables)
     chosen = variables.get("PROVENV_PROJECT_ENVIRONMENT")
     if script is not None:
         chosen = os.path.join(store, "none")  # a script has no environment of its own
@@ -164,7 +166,7 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
         uses_sources=uses_sources(words, variables),
         has_index=has_index(words, variables),
         variables=variables,
-        credential_urls=tuple(_url(word) for word in getattr(words, "with_", ()) if "://" in word),
+        credential_urls=tuple(_url(word) for word in _asked(words) if "://" in word),
         rooms=_rooms,
     )
     if script is not None:
@@ -177,6 +179,23 @@ def _rooms(world: World, aimed: Aim, interpreter: Interpreter) -> Workroom:
     from provenv.flows.workroom import Rooms
 
     return Rooms(world, aimed, interpreter)
+
+
+def _nowhere(store: str) -> str:
+    """An empty directory: no project has a say in tools, and none is needed."""
+    directory = os.path.join(store, "none")
+    try:
+        os.makedirs(directory, exist_ok=True)
+    except OSError as error:
+        raise InstallError(f"{directory}: cannot be made: {error.strerror}", hint="give another --cache-dir") from error
+    return directory
+
+
+def _asked(words: Words) -> list[str]:
+    """What is asked for besides a project: each may be a URL."""
+    tool = [getattr(words, "from_", None), getattr(words, "package", None)] if words.command == "tool" else []
+    named = getattr(words, "words", [])[:1] if words.command == "tool" else []
+    return [*getattr(words, "with_", ()), *filter(None, tool), *named]
 
 
 def _url(word: str) -> str:

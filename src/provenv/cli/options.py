@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from provenv import __version__
+from provenv.cli.tool_options import tool_options
 
 __all__ = ["parser"]
 
@@ -29,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     _tree(_command(commands, "tree", "show the lock as a tree of dependencies"))
     _why(_command(commands, "why", "tell who needs a package and why it is no newer version"))
     _export(_command(commands, "export", "write what this machine installs as a plain file for any installer"))
+    tool_options(_command(commands, "tool", "run and install programs of packages"), _command, _choosing)
     told = commands.add_parser("help", help="show the flags of a command")
     told.add_argument("topic", nargs="?", metavar="COMMAND")
     return top
@@ -135,6 +137,12 @@ def _policy(to: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--config-settings-package", metavar="PACKAGE:KEY=VALUE", action="append", help="the same for one package"
     )
+
+
+def _choosing(to: argparse.ArgumentParser) -> None:
+    _interpreter(to)
+    _indexes(to)
+    _policy(to)
 
 
 def _upgrades(to: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from provenv.flows.edits import Manner, changes_of
 from provenv.flows.wishes import read_wishes, wishes_of_words
 from provenv.flows.world import World
 
-__all__ = ["given_project"]
+__all__ = ["given_project", "package_name"]
 
 _LABEL = "command line"
 _SETTINGS = (
@@ -76,6 +76,19 @@ def given_project(world: World, additions: Additions, settings: bytes | None) ->
         for wish in asked.constraints:
             bounds.append(wish.text)
     return document.data()
+
+
+def package_name(world: World, text: str, here: str) -> str:
+    """The normalised name of the package in a requirement, a URL or a path. Raises UsageError when nothing tells."""
+    (change,) = changes_of(
+        wishes_of_words([text]),
+        Manner(is_in_workspace=False),
+        here=here,
+        directory=here,
+        root=here,
+        find_name=lambda wish, rule: package_of(world, wish, rule, here),
+    )
+    return change.name
 
 
 def _base(settings: bytes | None) -> bytes:

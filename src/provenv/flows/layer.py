@@ -17,7 +17,6 @@ from provenv.flows.lock import lock
 from provenv.flows.memory import digest, recall, remember
 from provenv.flows.ready import Ready
 from provenv.flows.select import select_items
-from provenv.model.plan import Unbuilt
 
 __all__ = ["Layer", "added", "layer", "light_environment"]
 
@@ -78,7 +77,7 @@ def layer(world: World, below: str | None = None, *, data: bytes | None = None, 
             f"{', '.join(sorted(ready.later_names))}: cannot be built inside a throwaway environment",
             hint="leave out --no-build-isolation, or add it to a project",
         )
-    is_steady = not any(isinstance(item, Unbuilt) and item.kind == "directory" for item in items)
+    is_steady = not any(item.path is not None for item in items)
     root = light_environment(world, wheels, interpreter, below, prompt)
     return Layer(root, wheels, fresh_until=here.fresh_until, is_steady=is_steady)
 

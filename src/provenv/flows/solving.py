@@ -92,7 +92,7 @@ def solve_target(
     _keep_views(world, told)
     expires = _expires(world, told)
     world.fresh_until = min(world.fresh_until, expires)
-    if expires > world.now:
+    if expires > world.now or world.refresh:  # what was remembered before a refresh holds no longer
         plain = [(name, *_plain(chosen)) for name, chosen in packages.items()]
         remember(world.cache, "solutions", key, (expires, plain, answers.warnings))
     return packages, answers.warnings

@@ -164,6 +164,14 @@ class World:
         other.environment_directory, other.keychain = os.path.join(self.cache, "none"), None
         return other
 
+    def at(self, directory: str) -> World:
+        """The same world with the project of another directory, which is only for this machine."""
+        other = self.only_here()
+        other.script, other.member, other.member_directory, other.given = None, None, None, None
+        other.directory, other.environment_directory = directory, os.path.join(directory, ".venv")
+        other.keychain = None
+        return other
+
     def only_here(self) -> World:
         """The same world, where only this machine matters."""
         other = World.__new__(World)
