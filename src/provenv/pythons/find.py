@@ -19,6 +19,8 @@ __all__ = ["choose", "fits"]
 _PROGRAM = re.compile(r"python(3(\.\d+)?t?)?(\.exe)?")
 _REQUEST = re.compile(r"(?:python|cpython|cp)?[@-]?(\d+(?:\.\d+){0,2})t?")
 
+_TOLD = re.compile(r"(?<!\d)3\.\d+(\.\d+)?")
+"""A version in the path of an interpreter."""
 _SEEN_TOLD = 6
 """Of the interpreters that do not fit, so many are named."""
 
@@ -98,12 +100,30 @@ def _programs(search_path: str, request: str | None) -> Iterator[str]:
         for name in _candidates(directory, named, request):
             yield os.path.join(directory, name)
     if request is None or named is None:
-        import findpython
-
-        for version in findpython.find_all():
-            yield str(version.executable)
+        yield from _installed(request)
     if not getattr(sys, "frozen", False):
         yield sys.executable
+
+
+def _installed(request: str | None) -> Iterator[str]:
+    """What pyenv, asdf, the registry and the like have: what the path tells of the version decides the order.
+
+    ``findpython.find_all`` would start every one of them to sort them; 3 s where there are fifty.
+    """
+    from findpython.finder import Finder
+
+    wanted = _REQUEST.fullmatch(request) if request else None
+    minor = [int(part) for part in wanted[1].split(".")[:2]] if wanted else []
+    ranked = []
+    for provider in Finder(resolve_symlinks=True)._providers:
+        for number, version in enumerate(provider.find_pythons()):
+            path = str(version.executable)
+            if f"{os.sep}shims{os.sep}" in path:
+                continue
+            told = [int(part) for part in match[0].split(".")] if (match := _TOLD.search(path)) else []
+            ranked.append((bool(minor) and told[: len(minor)] != minor, [-part for part in told], number, path))
+    for _, _, _, path in sorted(ranked):
+        yield path
 
 
 def _candidates(directory: str, named: str | None, request: str | None) -> list[str]:
