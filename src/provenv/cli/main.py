@@ -149,6 +149,7 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
         cache=store,
         events=live,
         now=time.time(),
+        patience=_patience(variables),
         search_path=variables.get("PATH", os.defpath),
         python_request=getattr(words, "python", None) or variables.get("PROVENV_PYTHON") or None,
         default_index=getattr(words, "default_index", None) or variables.get("PROVENV_DEFAULT_INDEX") or None,
@@ -210,6 +211,17 @@ def _script(words: Words) -> str | None:
     from provenv.cli.running import script_of
 
     return script_of(words)
+
+
+def _patience(variables: Mapping[str, str]) -> float | None:
+    """Who sits at a terminal waits some seconds for a way out of a conflict."""
+    text = variables.get("PROVENV_PATIENCE")
+    if not text:
+        return 3.0 if sys.stderr.isatty() else None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        raise UsageError(f"PROVENV_PATIENCE: `{text}` is not a number of seconds") from None
 
 
 def _place(text: str) -> str:

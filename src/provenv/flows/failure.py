@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from packaging.specifiers import SpecifierSet
@@ -23,8 +24,9 @@ __all__ = ["no_solution"]
 
 #: Of the versions that are no candidates, so many reasons are told per package.
 _REASONS_TOLD = 2
-_SECONDS_FOR_CONFLICT = 2.0
-_SECONDS_FOR_FIXES = 3.0
+#: Without a word of the user, narrowing the conflict and looking for ways out may each take this part of the time that
+#: the command took until then, but no less and no more than so many seconds.
+_PART, _LEAST, _MOST = 0.3, 0.3, 3.0
 
 
 def no_solution(
@@ -52,11 +54,11 @@ def no_solution(
     fixes: list[Fix] = []
     conflict = Conflict(places=(), refusal=refusal, is_minimal=True)
     if not is_optional:
-        conflict = narrowed(subject, refusal, Budget(_SECONDS_FOR_CONFLICT))
+        conflict = narrowed(subject, refusal, Budget(_patience(world)))
     words = ProjectWords(conflict.refusal.answers, aimed["texts"], places.text)
     told = sentences(conflict.refusal.proof, words)
     if not is_optional:
-        budget = Budget(_SECONDS_FOR_FIXES)
+        budget = Budget(_patience(world))
         fixes = find_fixes(subject, lambda: everyone(subject), kept, conflict, aimed["texts"], budget)
         needs = {name: tuple(found) for name, found in words.specifiers.items()}
         fixes = ranked([*fixes, *other_python(world, subject, needs, answers_for, budget)])
@@ -68,6 +70,12 @@ def no_solution(
     hints = _ways_out(fixes, places) + _unknown(answers, words) + _excluded(answers, words)
     hint = "\n".join(hints or _lines(words, aimed, world.project_file)) or None
     return NoSolution(message, hint=hint, details=_details(aimed, target, conflict, told, fixes, places))
+
+
+def _patience(world: World) -> float:
+    if world.patience is not None:
+        return world.patience
+    return min(_MOST, max(_LEAST, _PART * (time.time() - world.now)))
 
 
 def _details(

@@ -47,6 +47,7 @@ def held(world: World, aimed: Aim, solved: Sequence[Solved], *, seconds: float =
         answers = answered(world, aimed, target, chosen, without=without).answers
         subject = Subject(target=target, answers=answers, without=without)
         told |= dict.fromkeys(_Held(subject, chosen, aimed["texts"], places, budget).lines())
+        answers.save()
     return list(told)
 
 

@@ -121,7 +121,9 @@ def _lock_anew(
     is_dry: bool,
 ) -> Locked:
     world.events.started("resolve")
-    kept = None if upgrade else known
+    # What was chosen under another rule is no wish under this one.
+    is_same_rule = known is not None and _rule(known.inputs) == _rule(aimed["inputs"])
+    kept = known if is_same_rule and not upgrade else None
     solving = _Solving(world, aimed, kept, upgrade_packages)
     solved = solving.all_targets()
     world.events.finished("resolve")
@@ -262,6 +264,10 @@ def _beside(world: World, aimed: Aim) -> str | None:
     from provenv.index.local import url_of_path
 
     return url_of_path(world.directory).rstrip("/") + "/"
+
+
+def _rule(inputs: Mapping[str, Any]) -> object:
+    return inputs.get("policy", {}).get("resolution")
 
 
 def _inputs(aimed: Aim) -> dict[str, Any]:

@@ -56,6 +56,7 @@ class World:
         "member_directory",
         "network",
         "now",
+        "patience",
         "policy",
         "prepared",
         "python_request",
@@ -91,6 +92,7 @@ class World:
         uses_sources: bool = True,
         has_index: bool = True,
         member: str | None = None,
+        patience: float | None = 3.0,
         member_directory: str | None = None,
         script: str | None = None,
         variables: Mapping[str, str] | None = None,
@@ -117,6 +119,8 @@ class World:
         """Whether the rules of ``[tool.provenv.sources]`` count."""
         self.has_index = has_index
         """Whether indexes are asked at all, or only flat places."""
+        self.patience = patience
+        """Seconds to look for ways out of a conflict; None: in proportion to what the command took until then."""
         self.member = member
         """The workspace member that the command was given in; ``directory`` is then the workspace's root."""
         self.member_directory = member_directory
