@@ -225,3 +225,46 @@ def test_environment_variables_reach_the_program(house: House) -> None:
     house.project()
     told = house.launch("run", "python", "-c", "import os; print(os.environ['MINE'])", MINE="a b")
     assert told.out == "a b\n"
+
+
+def test_additions_come_from_where_the_project_looks(house: House) -> None:
+    house.wheel("alpha", "7.0", directory=house.directory / "wheels")
+    house.project(more='[tool.provenv]\nfind-links = ["wheels"]\n')
+    code = "import importlib.metadata as m; print(m.version('alpha'))"
+    assert house.launch("run", "--with", "alpha", "python", "-c", code).out == "7.0\n"
+    assert house.launch("run", "--no-project", "--with", "alpha", "python", "-c", code).code == 1
+
+
+def test_an_addition_that_is_worked_on(house: House) -> None:
+    house.project()
+    tree = house.directory / "side"
+    tree.joinpath("side").mkdir(parents=True)
+    tree.joinpath("side/__init__.py").write_text("value = 1\n")
+    tree.joinpath("backend.py").write_text(_BACKEND)
+    tree.joinpath("pyproject.toml").write_text(
+        '[project]\nname = "side"\nversion = "1.0"\n[build-system]\nrequires = []\n'
+        'build-backend = "backend"\nbackend-path = ["."]\n'
+    )
+    for value in (1, 22):  # of another size: byte code knows its source by size and second
+        tree.joinpath("side/__init__.py").write_text(f"value = {value}\n")
+        told = house.launch("run", "--with-editable", "./side", "python", "-c", "import side; print(side.value)")
+        assert told.out == f"{value}\n", told.err
+
+
+_BACKEND = """
+import base64, hashlib, os, zipfile
+def build_editable(directory, config_settings=None, metadata_directory=None):
+    info, name, record = "side-1.0.dist-info", "side-1.0-py3-none-any.whl", ""
+    with zipfile.ZipFile(os.path.join(directory, name), "w") as file:
+        for path, text in (
+            ("side.pth", os.getcwd()),
+            (f"{info}/METADATA", "Metadata-Version: 2.1\\nName: side\\nVersion: 1.0\\n"),
+            (f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"),
+        ):
+            file.writestr(path, text)
+            digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+            record += f"{path},sha256={digest},{len(text)}\\n"
+        file.writestr(f"{info}/RECORD", f"{record}{info}/RECORD,,\\n")
+    return name
+build_wheel = build_editable
+"""
