@@ -247,6 +247,17 @@ def test_without_building_a_source_archive_is_no_candidate(house: House) -> None
     assert house.locked() == {"core": "1.0"}
 
 
+def test_a_wheel_for_others_tells_what_a_source_archive_needs(house: House) -> None:
+    house.wheel("core", "2.0", requires=("deep",), tags="cp38-cp38-win_amd64")
+    house.wheel("deep", "1.0")
+    (house.server.directory / "core-2.0.tar.gz").write_bytes(b"never read")
+    house.project("core")
+    house.do("lock")
+
+    assert house.locked() == {"core": "2.0", "deep": "1.0"}
+    assert "core-2.0.tar.gz" in house.lock_file.read_text()
+
+
 def test_a_missing_extra_is_told(house: House) -> None:
     house.wheel("core", "1.0")
     house.project("core[fast]")

@@ -23,13 +23,16 @@ _SOURCE_ENDINGS = (".tar.gz", ".zip")
 class Candidates:
     """The files behind a view's candidates, best first; kept beside the view while a command runs."""
 
-    __slots__ = ("files", "parsed")
+    __slots__ = ("alike", "files", "parsed")
 
-    def __init__(self, files: dict[int, list[int]], parsed: list[Version]) -> None:
+    def __init__(self, files: dict[int, list[int]], parsed: list[Version], alike: dict[int, int] | None = None) -> None:
         self.files = files
         """Candidate -> numbers of its wheels on the page, best tag first; without any, of its source archive."""
         self.parsed = parsed
         """Parsed versions, in the view's order."""
+        self.alike = alike or {}
+        """Candidate that is only a source archive here -> number of a wheel of it for other machines: as in uv, what
+        that one needs stands for what a build would tell."""
 
 
 def view_of(
@@ -79,6 +82,7 @@ class _Reading:
         self._reasons: dict[str, str] = {}
         self._yanked: dict[str, bool] = {}
         self._capped: dict[str, str] = {}
+        self._others: dict[str, int] = {}
 
     def view(self) -> tuple[View, Candidates]:
         """Read the wheels, then the source archives of versions that have no usable wheel."""
@@ -100,6 +104,7 @@ class _Reading:
         no_wheel = f"no wheel for {_short(ranks)}"
         wheels, self._sources = _split(page, self._name)
         for number, version, tags in wheels:
+            self._others.setdefault(version, number)
             if not self._has_wheels:
                 reasons[version] = "it has no source archive, and wheels of it may not be used"
                 continue
@@ -153,12 +158,15 @@ class _Reading:
         page = self._page
         view = View(self._name, page.digest, page.index_url, page.expires, [str(version) for version, _ in parsed])
         files: dict[int, list[int]] = {}
+        alike: dict[int, int] = {}
         for candidate, (version, text) in enumerate(parsed, 1):
             if text in self._usable:
                 files[candidate] = self._of_one_index([number for _, number in sorted(self._usable[text])])
             else:
                 files[candidate] = [self._sources[text]]
                 view.sources |= 1 << candidate
+                if text in self._others:
+                    alike[candidate] = self._others[text]
             if version.is_prerelease:
                 view.pre |= 1 << candidate
             if text in self._capped:
@@ -174,7 +182,7 @@ class _Reading:
             view.others = {candidate: indexes[part] for part, candidate in parts if part}
         if self._cutoff is not None:
             view.window = self._window
-        return view, Candidates(files, [version for version, _ in parsed])
+        return view, Candidates(files, [version for version, _ in parsed], alike)
 
     def _of_one_index(self, numbers: list[int]) -> list[int]:
         """Files of one version that several indexes offer: those of the first index."""

@@ -109,7 +109,7 @@ class IndexSupply:
         told = self._told(view, candidate)
         if told is not None:
             self._take(view, candidate, told)
-        elif view.sources >> candidate & 1:
+        elif self._wheel(view, candidate) is None:
             assert self._sources is not None, "without a reader no source archive is a candidate"
             artifact = self.artifacts(view, candidate)[0]
             self._take(view, candidate, self._sources.metadata(artifact, view.name, view.versions[candidate - 1]))
@@ -137,7 +137,16 @@ class IndexSupply:
 
     def _is_read_ahead(self, view: View, candidate: int) -> bool:
         """Nothing is built, or downloaded whole, on a guess."""
-        return not (view.known | view.sources) >> candidate & 1 and self._told(view, candidate) is None
+        if view.known >> candidate & 1 or self._told(view, candidate) is not None:
+            return False
+        return self._wheel(view, candidate) is not None
+
+    def _wheel(self, view: View, candidate: int) -> Artifact | None:
+        """The wheel that tells what a candidate needs: one for the target, else for others; None without any."""
+        if not view.sources >> candidate & 1:
+            return self.artifacts(view, candidate)[0]
+        number = self._of(view).alike.get(candidate)
+        return None if number is None else self._pages[view.name].artifact(number)
 
     def direct(self, name: str, version: str, metadata: bytes | None = None, artifact: Artifact | None = None) -> View:
         """The view of a direct reference: one candidate, kept for this command only.
@@ -234,7 +243,8 @@ class IndexSupply:
             self._request_metadata(view, candidate)
 
     def _request_metadata(self, view: View, candidate: int) -> None:
-        artifact = self.artifacts(view, candidate)[0]
+        artifact = self._wheel(view, candidate)
+        assert artifact is not None, "only what has a wheel is read ahead"
         self._metadata_under_way[view.name, candidate] = artifact
         self.catalog.request_metadata(artifact)
 
