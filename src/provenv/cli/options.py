@@ -5,6 +5,19 @@ from __future__ import annotations
 import argparse
 
 from provenv import __version__
+from provenv.cli.shared_options import (
+    common_options,
+    index_options,
+    installer_options,
+    interpreter_options,
+    lock_mode_options,
+    omission_options,
+    part_options,
+    policy_options,
+    result_options,
+    script_option,
+    upgrade_options,
+)
 from provenv.cli.tool_options import tool_options
 
 __all__ = ["parser"]
@@ -19,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     top.add_argument("-V", "--version", action="version", version=f"provenv {__version__}")
-    _common(top, argparse.SUPPRESS)
+    common_options(top, argparse.SUPPRESS)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _init(_command(commands, "init", "start a project in this directory or in PATH"))
     _add(_command(commands, "add", "add requirements to pyproject.toml, lock and sync"))
@@ -30,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     _tree(_command(commands, "tree", "show the lock as a tree of dependencies"))
     _why(_command(commands, "why", "tell who needs a package and why it is no newer version"))
     _export(_command(commands, "export", "write what this machine installs as a plain file for any installer"))
-    tool_options(_command(commands, "tool", "run and install programs of packages"), _command, _choosing)
+    tool_options(_command(commands, "tool", "run and install programs of packages"), _command)
     told = commands.add_parser("help", help="show the flags of a command")
     told.add_argument("topic", nargs="?", metavar="COMMAND")
     return top
@@ -40,202 +53,8 @@ def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
 ) -> argparse.ArgumentParser:
     made = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
-    _common(made, argparse.SUPPRESS)
+    common_options(made, argparse.SUPPRESS)
     return made
-
-
-def _common(to: argparse.ArgumentParser, default: str) -> None:
-    group = to.add_argument_group("global options")
-    group.add_argument("-q", "--quiet", action="store_true", default=default, help="say nothing but errors")
-    group.add_argument("-v", "--verbose", action="store_true", default=default, help="say more")
-    group.add_argument("--color", choices=("auto", "always", "never"), default=default, help="when to use colour")
-    group.add_argument("--no-progress", action="store_true", default=default, help="show no progress bars")
-    group.add_argument(
-        "--project", metavar="DIR", default=default, help="the project to work on, found upwards from DIR"
-    )
-    group.add_argument("--directory", metavar="DIR", default=default, help="change to DIR first")
-    group.add_argument("--cache-dir", metavar="DIR", default=default, help="where caches and the store are kept")
-    group.add_argument("--offline", action="store_true", default=default, help="use no network, only what is cached")
-
-
-def _interpreter(to: argparse.ArgumentParser) -> None:
-    to.add_argument("-p", "--python", metavar="PYTHON", help="interpreter to use: a version, a name or a path")
-
-
-def _indexes(to: argparse.ArgumentParser) -> None:
-    group = to.add_argument_group("index options")
-    group.add_argument("--default-index", metavar="URL", help="the index to use instead of the default one")
-    group.add_argument(
-        "--index",
-        metavar="[NAME=]URL",
-        action="append",
-        default=[],
-        help="an index to look at first; may be repeated",
-    )
-    group.add_argument(
-        "-f",
-        "--find-links",
-        metavar="PLACE",
-        action="append",
-        default=[],
-        help="a directory or page of files; may be repeated",
-    )
-    group.add_argument("--refresh", action="store_true", help="ask the indexes again, whatever is cached")
-    group.add_argument(
-        "--keyring-provider",
-        choices=("disabled", "subprocess"),
-        help="whether the program `keyring` is asked for passwords",
-    )
-
-
-def _policy(to: argparse.ArgumentParser) -> None:
-    group = to.add_argument_group("resolver options")
-    group.add_argument("--resolution", choices=("highest", "lowest", "lowest-direct"), help="which versions to prefer")
-    group.add_argument(
-        "--prerelease",
-        choices=("disallow", "allow", "if-necessary", "explicit", "if-necessary-or-explicit"),
-        help="when to use pre-releases",
-    )
-    group.add_argument(
-        "--index-strategy",
-        choices=("first-index", "unsafe-first-match", "unsafe-best-match"),
-        help="how to choose among several indexes that have a package",
-    )
-    group.add_argument("--exclude-newer", metavar="DATE", help="only what was uploaded before a date, a time or a span")
-    group.add_argument(
-        "--exclude-newer-package", metavar="PACKAGE=DATE", action="append", help="the same for one package"
-    )
-    group.add_argument("--no-index", action="store_true", help="ask no index, only what --find-links names")
-    group.add_argument(
-        "--no-sources", action="store_true", help="leave the tables `sources` of projects out of account"
-    )
-    group = to.add_argument_group("build options")
-    for word, what in (("build", "build no package from source"), ("binary", "use no wheel of an index")):
-        group.add_argument(f"--no-{word}", action="store_true", default=None, help=what)
-        group.add_argument(f"--{word}", action="store_false", dest=f"no_{word}", help=argparse.SUPPRESS)
-        group.add_argument(f"--no-{word}-package", metavar="NAME", action="append", help=f"{what}: only for this one")
-    group.add_argument(
-        "--only-binary", metavar="NAME", action="append", help="the same as --no-build-package; or :all:"
-    )
-    group.add_argument(
-        "--no-build-isolation",
-        action="store_true",
-        default=None,
-        help="build in the project's environment instead of one of its own",
-    )
-    group.add_argument("--build-isolation", action="store_false", dest="no_build_isolation", help=argparse.SUPPRESS)
-    group.add_argument("--no-build-isolation-package", metavar="NAME", action="append", help="the same for one package")
-    group.add_argument(
-        "-C",
-        "--config-setting",
-        "--config-settings",
-        dest="config_setting",
-        metavar="KEY=VALUE",
-        action="append",
-        help="a setting for the build backends; may be repeated",
-    )
-    group.add_argument(
-        "--config-settings-package", metavar="PACKAGE:KEY=VALUE", action="append", help="the same for one package"
-    )
-
-
-def _choosing(to: argparse.ArgumentParser) -> None:
-    _interpreter(to)
-    _indexes(to)
-    _policy(to)
-
-
-def _upgrades(to: argparse.ArgumentParser) -> None:
-    group = to.add_argument_group("upgrade options")
-    group.add_argument("-U", "--upgrade", action="store_true", help="let go of all old pins")
-    group.add_argument(
-        "-P",
-        "--upgrade-package",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="let go of one pin; may be repeated",
-    )
-
-
-def _lock_modes(to: argparse.ArgumentParser) -> None:
-    group = to.add_argument_group("lock options").add_mutually_exclusive_group()
-    group.add_argument("--locked", action="store_true", help="fail if the lock is missing or out of date")
-    group.add_argument("--frozen", action="store_true", help="use the lock as it is, without a look at the project")
-
-
-def _parts(to: argparse.ArgumentParser) -> None:
-    group = to.add_argument_group("what to install")
-    group.add_argument(
-        "--extra", metavar="NAME", action="append", default=[], help="an optional dependency; may be repeated"
-    )
-    group.add_argument("--all-extras", action="store_true", help="every optional dependency")
-    group.add_argument(
-        "--no-extra", metavar="NAME", action="append", default=[], help="leave one out of --all-extras; may be repeated"
-    )
-    group.add_argument(
-        "--group", metavar="NAME", action="append", default=[], help="a dependency group; may be repeated"
-    )
-    group.add_argument(
-        "--no-group", metavar="NAME", action="append", default=[], help="leave a group out; may be repeated"
-    )
-    group.add_argument(
-        "--only-group", metavar="NAME", action="append", default=[], help="nothing but this group; may be repeated"
-    )
-    group.add_argument("--all-groups", action="store_true", help="every dependency group")
-    group.add_argument("--no-default-groups", action="store_true", help="leave out the default groups")
-    group.add_argument("--dev", action="append_const", dest="group", const="dev", help="the group `dev`")
-    group.add_argument(
-        "--no-dev", action="append_const", dest="no_group", const="dev", help="leave out the group `dev`"
-    )
-    group.add_argument(
-        "--only-dev", action="append_const", dest="only_group", const="dev", help="nothing but the group `dev`"
-    )
-    group.add_argument(
-        "--package", metavar="NAME", action="append", default=[], help="a member of the workspace; may be repeated"
-    )
-    group.add_argument("--all-packages", action="store_true", help="every member of the workspace")
-
-
-def _omissions(to: argparse.ArgumentParser, verb: str = "install") -> None:
-    group = to.add_argument_group(f"what not to {verb}, although what it needs is")
-    for word, what in (
-        ("project", "the project itself"),
-        ("workspace", "the project and all workspace members"),
-        ("local", "whatever lies in a local directory or archive"),
-    ):
-        group.add_argument(f"--no-{verb}-{word}", action="store_true", dest=f"no_install_{word}", help=what)
-    group.add_argument(
-        f"--no-{verb}-package",
-        dest="no_install_package",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="this package; may be repeated",
-    )
-
-
-def _installing(to: argparse.ArgumentParser) -> None:
-    group = to.add_argument_group("installer options")
-    group.add_argument(
-        "--link-mode", choices=("auto", "clone", "hardlink", "copy"), default="auto", help="how files are placed"
-    )
-    group.add_argument("--inexact", action="store_true", help="keep what the lock does not name")
-    group.add_argument("--no-editable", action="store_true", help="install local directories as they are now")
-    group.add_argument("--reinstall", action="store_true", help="place every package anew")
-    group.add_argument(
-        "--reinstall-package", metavar="NAME", action="append", default=[], help="place this one anew; may be repeated"
-    )
-    group.add_argument(
-        "--compile-bytecode",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="place byte code (once compiled, it is kept)",
-    )
-
-
-def _results(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--json", action="store_true", help="the result as JSON on stdout")
 
 
 def _init(to: argparse.ArgumentParser) -> None:
@@ -243,11 +62,7 @@ def _init(to: argparse.ArgumentParser) -> None:
     to.add_argument("--script", action="store_true", help="start a script with inline metadata (PEP 723) instead")
     to.add_argument("--name", help="name of the project; otherwise that of the directory")
     to.add_argument("--bare", action="store_true", help="write pyproject.toml only")
-    _interpreter(to)
-
-
-def _script(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--script", metavar="FILE", help="work on a script with inline metadata (PEP 723), not the project")
+    interpreter_options(to)
 
 
 def _place(to: argparse.ArgumentParser) -> None:
@@ -259,15 +74,15 @@ def _place(to: argparse.ArgumentParser) -> None:
 
 def _edit(to: argparse.ArgumentParser) -> None:
     to.add_argument("--package", metavar="NAME", help="the workspace member whose project file is edited")
-    _script(to)
+    script_option(to)
     _place(to)
-    _interpreter(to)
-    _indexes(to)
-    _policy(to)
+    interpreter_options(to)
+    index_options(to)
+    policy_options(to)
     to.add_argument("--no-sync", action="store_true", help="lock only")
     to.add_argument("--frozen", action="store_true", help="edit only: neither lock nor sync")
-    _installing(to)
-    _results(to)
+    installer_options(to)
+    result_options(to)
 
 
 def _add(to: argparse.ArgumentParser) -> None:
@@ -305,6 +120,11 @@ def _add(to: argparse.ArgumentParser) -> None:
         help="the bounds a bare name gets from the version that is chosen",
     )
     group.add_argument("--raw", action="store_true", help="add the words as they are: no bounds, no `sources`")
+    _origin(to)
+    _edit(to)
+
+
+def _origin(to: argparse.ArgumentParser) -> None:
     group = to.add_argument_group("where it comes from")
     state = group.add_mutually_exclusive_group()
     state.add_argument("--rev", metavar="REV", help="the commit of a git repository")
@@ -317,7 +137,6 @@ def _add(to: argparse.ArgumentParser) -> None:
         default=None,
         help="a directory that becomes a member of the workspace; the default for those below it",
     )
-    _edit(to)
 
 
 def _remove(to: argparse.ArgumentParser) -> None:
@@ -331,12 +150,12 @@ def _lock(to: argparse.ArgumentParser) -> None:
         "--check", "--locked", action="store_true", dest="check", help="fail if the lock is missing or out of date"
     )
     modes.add_argument("--dry-run", action="store_true", help="say what would change, write nothing")
-    _script(to)
-    _upgrades(to)
-    _interpreter(to)
-    _indexes(to)
-    _policy(to)
-    _results(to)
+    script_option(to)
+    upgrade_options(to)
+    interpreter_options(to)
+    index_options(to)
+    policy_options(to)
+    result_options(to)
 
 
 def _sync(to: argparse.ArgumentParser) -> None:
@@ -345,16 +164,16 @@ def _sync(to: argparse.ArgumentParser) -> None:
         "--check", action="store_true", help="fail if the environment is not what the lock says; change nothing"
     )
     modes.add_argument("--dry-run", action="store_true", help="say what would change, change nothing")
-    _script(to)
-    _lock_modes(to)
-    _parts(to)
-    _omissions(to)
-    _upgrades(to)
-    _interpreter(to)
-    _indexes(to)
-    _policy(to)
-    _installing(to)
-    _results(to)
+    script_option(to)
+    lock_mode_options(to)
+    part_options(to)
+    omission_options(to)
+    upgrade_options(to)
+    interpreter_options(to)
+    index_options(to)
+    policy_options(to)
+    installer_options(to)
+    result_options(to)
 
 
 def _run(to: argparse.ArgumentParser) -> None:
@@ -395,23 +214,23 @@ def _run(to: argparse.ArgumentParser) -> None:
     to.add_argument("--no-sync", action="store_true", help="use the environment as it is")
     to.add_argument("--exact", action="store_true", help="remove what the lock does not name")
     to.add_argument("--no-project", action="store_true", help="ignore any project: only what --with names")
-    _lock_modes(to)
-    _parts(to)
-    _omissions(to)
-    _interpreter(to)
-    _indexes(to)
-    _policy(to)
-    _installing(to)
+    lock_mode_options(to)
+    part_options(to)
+    omission_options(to)
+    interpreter_options(to)
+    index_options(to)
+    policy_options(to)
+    installer_options(to)
 
 
 def _why(to: argparse.ArgumentParser) -> None:
     to.add_argument("package", metavar="PACKAGE", help="a package of the lock")
     to.add_argument("--target", metavar="NAME", help="the target to speak of; otherwise the first one")
-    _lock_modes(to)
-    _interpreter(to)
-    _indexes(to)
-    _policy(to)
-    _results(to)
+    lock_mode_options(to)
+    interpreter_options(to)
+    index_options(to)
+    policy_options(to)
+    result_options(to)
 
 
 def _tree(to: argparse.ArgumentParser) -> None:
@@ -432,12 +251,12 @@ def _tree(to: argparse.ArgumentParser) -> None:
     to.add_argument("--no-dedupe", action="store_true", help="unfold a package wherever it stands")
     to.add_argument("--outdated", action="store_true", help="tell the newest version of what is older than it")
     to.add_argument("--show-sizes", action="store_true", help="tell the sizes of what would be downloaded")
-    _script(to)
-    _lock_modes(to)
-    _interpreter(to)
-    _indexes(to)
-    _policy(to)
-    _results(to)
+    script_option(to)
+    lock_mode_options(to)
+    interpreter_options(to)
+    index_options(to)
+    policy_options(to)
+    result_options(to)
 
 
 def _export(to: argparse.ArgumentParser) -> None:
@@ -454,10 +273,10 @@ def _export(to: argparse.ArgumentParser) -> None:
     to.add_argument("--no-header", action="store_true", help="leave out the first comment")
     to.add_argument("--no-editable", action="store_true", help="local directories as they are now")
     to.add_argument("--target", metavar="NAME", help="the target to export; otherwise this machine")
-    _script(to)
-    _lock_modes(to)
-    _parts(to)
-    _omissions(to, "emit")
-    _interpreter(to)
-    _indexes(to)
-    _policy(to)
+    script_option(to)
+    lock_mode_options(to)
+    part_options(to)
+    omission_options(to, "emit")
+    interpreter_options(to)
+    index_options(to)
+    policy_options(to)

@@ -6,16 +6,16 @@ import argparse
 from collections.abc import Callable
 from typing import TypeAlias
 
+from provenv.cli.shared_options import choosing_options
+
 __all__ = ["tool_options"]
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command: TypeAlias = Callable[[Commands, str, str], argparse.ArgumentParser]
 
 
-def tool_options(
-    to: argparse.ArgumentParser, command: Command, choosing: Callable[[argparse.ArgumentParser], None]
-) -> None:
-    """Add the commands of ``tool``; ``command`` makes one, and ``choosing`` gives it the flags of choosing versions."""
+def tool_options(to: argparse.ArgumentParser, command: Command) -> None:
+    """Add the commands of ``tool``; ``command`` makes one."""
     commands = to.add_subparsers(dest="tool_command", metavar="COMMAND", title="commands", required=True)
     run = command(commands, "run", "run a program of a package, in an environment of its own")
     run.usage = "provenv tool run [OPTIONS] NAME[@VERSION] [ARGUMENTS ...]"
@@ -25,18 +25,18 @@ def tool_options(
     run.add_argument("--isolated", action="store_true", help="not the one that is installed")
     run.add_argument("--env-file", metavar="FILE", action="append", default=[], help="set the variables of FILE")
     run.add_argument("--no-env-file", action="store_true", help="read no such file, whatever PROVENV_ENV_FILE says")
-    choosing(run)
+    choosing_options(run)
 
     install = command(commands, "install", "install a package, and link its programs to a directory on PATH")
     install.add_argument("package", metavar="PACKAGE", help="as `ruff`, `ruff@0.6.0`, `ruff>=0.6`, a URL or a path")
     _additions(install)
     install.add_argument("--force", action="store_true", help="replace programs of others, and install anew")
     install.add_argument("-U", "--upgrade", action="store_true", help="take the newest version")
-    choosing(install)
+    choosing_options(install)
 
     upgrade = command(commands, "upgrade", "bring tools to the newest versions that they were asked for with")
     _named(upgrade)
-    choosing(upgrade)
+    choosing_options(upgrade)
 
     _named(command(commands, "uninstall", "remove tools"))
     told = command(commands, "list", "list the installed tools and their programs")
