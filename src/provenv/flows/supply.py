@@ -22,7 +22,7 @@ def supply(world: World, aimed: Aim, target: AimedTarget) -> IndexSupply:
         target["tags"],
         world.events,
         policy=aimed["policy"],
-        sources=_Reader(world, aimed),
+        sources=_Reader(world, aimed, target),
         now=world.now,
     )
 
@@ -30,12 +30,13 @@ def supply(world: World, aimed: Aim, target: AimedTarget) -> IndexSupply:
 class _Reader:
     """Reads source archives; looks for the interpreter that builds only when there is one to be read."""
 
-    def __init__(self, world: World, aimed: Aim) -> None:
+    def __init__(self, world: World, aimed: Aim, target: AimedTarget) -> None:
         self._world = world
         self._aimed = aimed
+        self._target = target
         self._sources: Sources | None = None
 
     def metadata(self, artifact: Artifact, name: str, version: str) -> bytes:
         if self._sources is None:
-            self._sources = Sources(self._world, self._aimed, build_interpreter(self._world, self._aimed))
+            self._sources = Sources(self._world, self._aimed, build_interpreter(self._world, self._aimed, self._target))
         return self._sources.metadata(artifact, name, version)
