@@ -186,7 +186,9 @@ class Leads:
 
     def _sources(self) -> Sources:
         if self._known_sources is None:
-            self._known_sources = Sources(self._world, self._aimed, build_interpreter(self._world, self._aimed))
+            self._known_sources = Sources(
+                self._world, self._aimed, build_interpreter(self._world, self._aimed, self._target)
+            )
         return self._known_sources
 
 
