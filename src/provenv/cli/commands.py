@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
-from provenv.cli.quick import Stamp, stamp_path, words_of
+from provenv.cli.stamping import stamp, stamp_synced
+from provenv.cli.telling import is_quiet, say, tell_lock, tell_sync, unchanged_text
 from provenv.cli.words import Words
 from provenv.errors import InstallError, StaleLock, UsageError
 from provenv.flows.choice import Choice
 from provenv.flows.world import World
-from provenv.show.text import changes, count_text, warning_text
+from provenv.show.text import count_text, warning_text
 
 __all__ = ["COMMANDS"]
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from provenv.flows.edit import Place
     from provenv.flows.lock import Locked
-    from provenv.flows.sync import Synced
 
 
 def init(words: Words, world: World, variables: Mapping[str, str]) -> int:
@@ -29,12 +29,12 @@ def init(words: Words, world: World, variables: Mapping[str, str]) -> int:
         from provenv.flows.init import init_script
 
         init_script(world)
-        _say(words, f"Started script at {world.script}")
+        say(words, f"Started script at {world.script}")
         return 0
     from provenv.flows.init import init as flow
 
     name = flow(world, words.name, is_bare=words.bare)
-    _say(words, f"Started project `{name}` at {world.directory}")
+    say(words, f"Started project `{name}` at {world.directory}")
     return 0
 
 
@@ -49,14 +49,12 @@ def lock(words: Words, world: World, variables: Mapping[str, str]) -> int:
         is_locked=words.check,
         is_dry=words.dry_run,
     )
-    if words.dry_run:
-        headline = f"Would lock {count_text(len(locked.new), 'package')}" if locked.is_changed else _unchanged(locked)
-    else:
-        headline = f"Locked {count_text(len(locked.new), 'package')}" if locked.is_changed else _unchanged(locked)
-    _tell_lock(words, locked, headline)
+    verb = "Would lock" if words.dry_run else "Locked"
+    headline = f"{verb} {count_text(len(locked.new), 'package')}" if locked.is_changed else unchanged_text(locked)
+    tell_lock(words, locked, headline)
     is_plain = not (words.dry_run or words.upgrade or words.upgrade_package or words.refresh or words.json)
     if is_plain and not locked.warnings:
-        _stamp(words, world, variables, "" if _is_quiet(words) else _unchanged(locked))
+        stamp(words, world, variables, "" if is_quiet(words) else unchanged_text(locked))
     return 0
 
 
@@ -80,13 +78,13 @@ def sync(words: Words, world: World, variables: Mapping[str, str]) -> int:
         has_bytecode=words.compile_bytecode,
         reinstalled=_reinstalled(words),
     )
-    _tell_sync(words, synced, is_dry=is_dry)
+    tell_sync(words, synced, is_dry=is_dry)
     if words.check and (not synced.plan.is_empty or synced.is_created or (synced.locked and synced.locked.is_changed)):
         raise StaleLock(f"{synced.environment} is not what the lock says", hint="run `provenv sync`")
     is_again = words.reinstall or words.reinstall_package
     if not (is_dry or is_again or words.upgrade or words.upgrade_package or words.refresh or words.json):
         message = f"Checked {count_text(len(synced.plan.keep), 'package')}: nothing to do"
-        _stamp_synced(words, world, variables, "" if _is_quiet(words) else message, synced)
+        stamp_synced(words, world, variables, "" if is_quiet(words) else message, synced)
     return 0
 
 
@@ -116,9 +114,9 @@ def run(words: Words, world: World, variables: Mapping[str, str]) -> int:
             reinstalled=_reinstalled(words),
         )
         if not synced.plan.is_empty:
-            _tell_sync(words, synced, is_dry=False)
+            tell_sync(words, synced, is_dry=False)
         if additions.is_empty:
-            _stamp_synced(words, world, variables, "", synced)
+            stamp_synced(words, world, variables, "", synced)
     environment = world.environment_directory if has_project else None
     if environment is not None and not os.path.exists(os.path.join(environment, "pyvenv.cfg")):
         raise InstallError(f"there is no environment at {environment}", hint="leave out --no-sync, and it will be made")
@@ -200,7 +198,7 @@ def export(words: Words, world: World, variables: Mapping[str, str]) -> int:
     if bare and words.hashes is None and form == "requirements.txt":
         told = f"no hashes are written, for {', '.join(bare)} can have none, and pip wants all or none"
         hint = "--no-emit-package leaves out one, --hashes writes a mixture"
-        _say(words, warning_text(f"{told} ({hint})", has_colour=words.has_error_colour))
+        say(words, warning_text(f"{told} ({hint})", has_colour=words.has_error_colour))
     file = os.path.abspath(words.output_file) if words.output_file else None
     text = flow(
         items,
@@ -238,21 +236,12 @@ COMMANDS: Mapping[str, Callable[[Words, World, Mapping[str, str]], int]] = {
 }
 
 
-def _is_quiet(words: Words) -> bool:
-    return bool(getattr(words, "quiet", False))
-
-
 def _normalised(names: Sequence[str]) -> tuple[str, ...]:
     if not names:
         return ()
     from packaging.utils import canonicalize_name
 
     return tuple(canonicalize_name(name) for name in names)
-
-
-def _say(words: Words, text: str) -> None:
-    if text and not _is_quiet(words):
-        sys.stderr.write(text + "\n")
 
 
 def _choice(words: Words) -> Choice:
@@ -303,117 +292,15 @@ def _upgrade_first(words: Words, world: World) -> None:
         )
 
 
-def _unchanged(locked: Locked) -> str:
-    return f"The lock is up to date ({count_text(len(locked.new), 'package')})"
-
-
-def _changed_pins(locked: Locked) -> tuple[list[tuple[str, str]], list[tuple[str, str]], list[tuple[str, str, str]]]:
-    """Added, removed and updated packages between the old lock and the new one."""
-    text = {
-        side: {name: ", ".join(versions) for name, versions in pins.items()}
-        for side, pins in (("old", locked.old), ("new", locked.new))
-    }
-    old, new = text["old"], text["new"]
-    return (
-        [item for item in new.items() if item[0] not in old],
-        [item for item in old.items() if item[0] not in new],
-        [(name, old[name], version) for name, version in new.items() if name in old and old[name] != version],
-    )
-
-
-def _tell_lock(words: Words, locked: Locked, headline: str) -> None:
-    for warning in locked.warnings:
-        _say(words, warning_text(warning, has_colour=words.has_error_colour))
-    installed, removed, updated = _changed_pins(locked)
-    if getattr(words, "json", False):
-        from provenv.show import json
-
-        packages = [{"name": name, "version": version} for name, versions in locked.new.items() for version in versions]
-        sys.stdout.write(json.changes(installed, removed, updated, changed=locked.is_changed, packages=packages) + "\n")
-        return
-    _say(words, headline)
-    if locked.old:
-        _say(words, changes(installed, removed, updated, has_colour=words.has_error_colour))
-    for note in locked.notes:
-        _say(words, f"  {note}")
-
-
-def _tell_sync(words: Words, synced: Synced, *, is_dry: bool) -> None:
-    from provenv.show.text import changes_of
-
-    installed, removed, updated = changes_of(synced.plan)
-    if getattr(words, "json", False):
-        from provenv.show import json
-
-        told = json.changes(
-            installed, removed, updated, environment=synced.environment, created=synced.is_created, dry_run=is_dry
-        )
-        sys.stdout.write(told + "\n")
-        return
-    for warning in synced.locked.warnings if synced.locked else ():
-        _say(words, warning_text(warning, has_colour=words.has_error_colour))
-    if synced.is_created:
-        _say(words, f"{'Would create' if is_dry else 'Created'} environment {synced.environment}")
-    if synced.plan.is_empty:
-        _say(words, f"Checked {count_text(len(synced.plan.keep), 'package')}: nothing to do")
-    _say(words, changes(installed, removed, updated, has_colour=words.has_error_colour))
-
-
 def _after_edit(words: Words, world: World, locked: Locked | None) -> int:
-    if locked is None:
-        _say(words, f"Changed {world.project_file}")
-        return 0
-    if world.script is not None and not locked.is_written:
-        _say(words, f"Changed {world.project_file}")
+    if locked is None or (world.script is not None and not locked.is_written):
+        say(words, f"Changed {world.project_file}")
         return 0
     if words.no_sync or world.script is not None:
-        _tell_lock(words, locked, f"Locked {count_text(len(locked.new), 'package')}")
+        tell_lock(words, locked, f"Locked {count_text(len(locked.new), 'package')}")
         return 0
     from provenv.flows.sync import sync as flow
 
     synced = flow(world, Choice(), is_frozen=False, is_inexact=words.inexact, has_bytecode=words.compile_bytecode)
-    _tell_sync(words, synced, is_dry=False)
+    tell_sync(words, synced, is_dry=False)
     return 0
-
-
-def _stamp_synced(words: Words, world: World, variables: Mapping[str, str], message: str, synced: Synced) -> None:
-    """Remember a sync that looked at every file and found nothing to do; after a change the next one looks again."""
-    if synced.plan.is_empty and not synced.is_created:
-        from provenv.flows.watch import watched
-
-        _stamp(words, world, variables, message, *watched(synced.environment))
-
-
-def _stamp(
-    words: Words,
-    world: World,
-    variables: Mapping[str, str],
-    message: str,
-    places: Sequence[str] = (),
-    directories: Sequence[str] = (),
-) -> None:
-    """Remember that these words now have nothing to do."""
-    from provenv.flows.aim import aim
-
-    typed = words_of(words.argv)
-    if typed is None or getattr(words, "cache_dir", None) or getattr(words, "directory", None):
-        return
-    aimed = aim(world)
-    if aimed["build_files"] is None:
-        return
-    contents = [world.project_file, world.lock_file, os.path.join(world.directory, ".python-version")]
-    here, below = os.getcwd(), ""
-    while here != below:  # a project may appear between here and the root, or one further up that takes this one in
-        contents.append(os.path.join(here, "pyproject.toml"))
-        here, below = os.path.dirname(here), here
-    try:
-        stamp = Stamp.of(
-            contents,
-            [*places, *aimed["watched"], *aimed["build_files"]],
-            world.environment_directory,
-            directories,
-            message,
-        )
-    except OSError:
-        return  # somebody is changing the environment right now
-    stamp.save(stamp_path(typed, variables))

@@ -123,29 +123,15 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
     """Flags and environment variables, read here once."""
     cache = getattr(words, "cache_dir", None)
     store = os.path.abspath(cache) if cache else cache_directory(variables)
-    project = getattr(words, "project", None)
     indexes = [*map(_place, getattr(words, "index", None) or ()), *variables.get("PROVENV_INDEX", "").split()]
     places = [*map(_place, getattr(words, "find_links", None) or ()), *variables.get("PROVENV_FIND_LINKS", "").split()]
-    directory = os.path.abspath(project) if project is not None else _here()
-    root = member = None
     script = _script(words)
-    if script is not None:
-        directory = os.path.dirname(script)
-    elif words.command == "tool":
-        directory = _nowhere(store)
-    elif words.command == "init":
-        directory = os.path.abspath(getattr(words, "path", None) or directory)
-    else:
-        directory = _project_directory(directory)
-        if _may_be_member(directory):
-            from provenv.flows.workspace import find_root
-
-            root, member = find_root(directory) or (directory, None)
+    directory, root, member = _whereabouts(words, store, script)
     chosen = variables.get("PROVENV_PROJECT_ENVIRONMENT")
     if script is not None:
         chosen = os.path.join(store, "none")  # a script has no environment of its own
     world = World(
-        directory=root or directory,
+        directory=root,
         cache=store,
         events=live,
         now=time.time(),
@@ -157,7 +143,7 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
         find_links=tuple(places),
         is_offline=getattr(words, "offline", False) or variables.get("PROVENV_OFFLINE", "") in ("1", "true"),
         refresh=getattr(words, "refresh", False),
-        environment_directory=os.path.join(root or directory, chosen) if chosen else None,
+        environment_directory=os.path.join(root, chosen) if chosen else None,
         link_mode=getattr(words, "link_mode", "auto"),
         network=_network(words, variables),
         script=script,
@@ -173,6 +159,26 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
     if script is not None:
         world.writes_lock = words.command == "lock" or os.path.exists(world.lock_file)
     return world
+
+
+def _whereabouts(words: Words, store: str, script: str | None) -> tuple[str, str, str | None]:
+    """The directory that is meant, the root of its workspace (the same if it has none), and the member that it is."""
+    project = getattr(words, "project", None)
+    directory = os.path.abspath(project) if project is not None else _here()
+    if script is not None:
+        directory = os.path.dirname(script)
+    elif words.command == "tool":
+        directory = _nowhere(store)
+    elif words.command == "init":
+        directory = os.path.abspath(getattr(words, "path", None) or directory)
+    else:
+        directory = _project_directory(directory)
+        if _may_be_member(directory):
+            from provenv.flows.workspace import find_root
+
+            root, member = find_root(directory) or (directory, None)
+            return directory, root, member
+    return directory, directory, None
 
 
 def _rooms(world: World, aimed: Aim, interpreter: Interpreter) -> Workroom:

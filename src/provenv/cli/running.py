@@ -8,7 +8,16 @@ import sys
 from provenv.cli.quick import Stamp, script_words, stamp_path
 from provenv.errors import UsageError
 
-__all__ = ["additions_of", "command_of", "run_script", "script_of", "stamp_layer", "sync_script", "variables_of"]
+__all__ = [
+    "additions_of",
+    "command_of",
+    "run_script",
+    "script_of",
+    "stamp_layer",
+    "sync_script",
+    "typed_words",
+    "variables_of",
+]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +45,7 @@ def script_of(words: Words) -> str | None:
     from provenv.flows.script import block_of, is_script
 
     if words.command == "run":
-        typed = _typed(words)
+        typed = typed_words(words)
         is_meant = bool(typed) and (words.script or typed[0].endswith((".py", ".pyw"))) and not words.module
         return os.path.abspath(str(typed[0])) if is_meant and is_script(typed[0]) else None
     if words.command == "init":
@@ -51,7 +60,7 @@ def script_of(words: Words) -> str | None:
 
 def command_of(words: Words) -> list[str]:
     """The command to run. Raises UsageError when there is none."""
-    typed = _typed(words)
+    typed = typed_words(words)
     if not typed:
         raise UsageError("no command to run is given", hint="for example `provenv run python main.py`")
     if words.module:
@@ -150,7 +159,8 @@ def _is_plain(words: Words) -> bool:
     )
 
 
-def _typed(words: Words) -> list[str]:
+def typed_words(words: Words) -> list[str]:
+    """What is to be run, without the `--` before it."""
     return list(words.words[1:] if words.words[:1] == ["--"] else words.words)
 
 

@@ -6,7 +6,8 @@ import os
 import sys
 
 from provenv.cli.quick import Stamp, stamp_path, tool_words
-from provenv.cli.running import additions_of, stamp_layer, variables_of
+from provenv.cli.running import additions_of, stamp_layer, typed_words, variables_of
+from provenv.cli.telling import say
 from provenv.cli.words import Words
 from provenv.errors import UsageError
 from provenv.flows import files
@@ -44,7 +45,7 @@ def shelf_of(variables: Mapping[str, str]) -> Shelf:
 def _run(words: Words, world: World, variables: Mapping[str, str]) -> int:
     from provenv.flows.run import execute
 
-    typed = words.words[1:] if words.words[:1] == ["--"] else words.words
+    typed = typed_words(words)
     if not typed:
         raise UsageError("no tool to run is named", hint="for example `provenv tool run ruff check`")
     request = request_of(typed[0])
@@ -89,12 +90,12 @@ def _install(words: Words, world: World, variables: Mapping[str, str]) -> int:
     request = request_of(words.package)
     found, synced = install(world, shelf, request, additions, is_forced=words.force, upgrades=words.upgrade)
     if synced is None:
-        _say(words, f"`{found.name}` is already installed")
+        say(words, f"`{found.name}` is already installed")
         return 0
     from provenv.show.text import changes, changes_of
 
-    _say(words, changes(*changes_of(synced.plan), has_colour=words.has_error_colour))
-    _say(words, f"Installed {_programs(found)} of {found.name} {found.version} to {shelf.programs}")
+    say(words, changes(*changes_of(synced.plan), has_colour=words.has_error_colour))
+    say(words, f"Installed {_programs(found)} of {found.name} {found.version} to {shelf.programs}")
     _warn_of_path(world, shelf, variables)
     return 0
 
@@ -105,7 +106,7 @@ def _list(words: Words, world: World, variables: Mapping[str, str]) -> int:
     shelf = shelf_of(variables)
     tools = installed(world, shelf)
     if not tools:
-        _say(words, "No tools installed")
+        say(words, "No tools installed")
     for found in tools:
         asked = f" [required: {', '.join(found.requirements)}]" if words.show_version_specifiers else ""
         place = f" ({shelf.place(found.name)})" if words.show_paths else ""
@@ -121,7 +122,7 @@ def _uninstall(words: Words, world: World, variables: Mapping[str, str]) -> int:
     shelf = shelf_of(variables)
     for name in _names(words, world, shelf):
         found = uninstall(world, shelf, name)
-        _say(words, f"Uninstalled {_programs(found)} of {found.name} {found.version}")
+        say(words, f"Uninstalled {_programs(found)} of {found.name} {found.version}")
     return 0
 
 
@@ -134,9 +135,9 @@ def _upgrade(words: Words, world: World, variables: Mapping[str, str]) -> int:
         before, after = upgrade(world, shelf, name)
         if before.version != after.version:
             changed += 1
-            _say(words, f"Updated {after.name} v{before.version} -> v{after.version}")
+            say(words, f"Updated {after.name} v{before.version} -> v{after.version}")
     if not changed:
-        _say(words, "Nothing to upgrade")
+        say(words, "Nothing to upgrade")
     return 0
 
 
@@ -160,7 +161,7 @@ def _update_shell(words: Words, world: World, variables: Mapping[str, str]) -> i
     """Your shell's files are yours: what to write into them is told, not done."""
     shelf = shelf_of(variables)
     if _is_on_path(shelf, variables):
-        _say(words, f"{shelf.programs} is on PATH already")
+        say(words, f"{shelf.programs} is on PATH already")
         return 0
     shell = os.path.basename(variables.get("SHELL", "sh"))
     if shell == "fish":
@@ -168,7 +169,7 @@ def _update_shell(words: Words, world: World, variables: Mapping[str, str]) -> i
     else:
         line = f'export PATH="{shelf.programs}:$PATH"'
         file = {"zsh": "~/.zshenv", "bash": "~/.bashrc"}.get(shell, "~/.profile")
-    _say(words, f"Put this line into {file}, and start a new shell:")
+    say(words, f"Put this line into {file}, and start a new shell:")
     sys.stdout.write(line + "\n")
     return 0
 
@@ -185,11 +186,6 @@ def _is_on_path(shelf: Shelf, variables: Mapping[str, str]) -> bool:
 
 def _programs(found: Tool) -> str:
     return ", ".join(name for name, _ in found.programs)
-
-
-def _say(words: Words, text: str) -> None:
-    if text and not getattr(words, "quiet", False):
-        sys.stderr.write(text + "\n")
 
 
 _COMMANDS: Mapping[str, Callable[[Words, World, Mapping[str, str]], int]] = {

@@ -1,0 +1,85 @@
+"""What commands say of what they did: talk on stderr, results for programs on stdout."""
+
+from __future__ import annotations
+
+import sys
+
+from provenv.show.text import changes, count_text, warning_text
+
+__all__ = ["is_quiet", "say", "tell_lock", "tell_sync", "unchanged_text"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from provenv.cli.words import Words
+    from provenv.flows.lock import Locked
+    from provenv.flows.sync import Synced
+
+
+def is_quiet(words: Words) -> bool:
+    """Whether nothing but errors is wanted."""
+    return bool(getattr(words, "quiet", False))
+
+
+def say(words: Words, text: str) -> None:
+    """Talk on stderr, unless --quiet is given."""
+    if text and not is_quiet(words):
+        sys.stderr.write(text + "\n")
+
+
+def unchanged_text(locked: Locked) -> str:
+    """What is said of a lock that stays as it was."""
+    return f"The lock is up to date ({count_text(len(locked.new), 'package')})"
+
+
+def _changed_pins(locked: Locked) -> tuple[list[tuple[str, str]], list[tuple[str, str]], list[tuple[str, str, str]]]:
+    """Added, removed and updated packages between the old lock and the new one."""
+    text = {
+        side: {name: ", ".join(versions) for name, versions in pins.items()}
+        for side, pins in (("old", locked.old), ("new", locked.new))
+    }
+    old, new = text["old"], text["new"]
+    return (
+        [item for item in new.items() if item[0] not in old],
+        [item for item in old.items() if item[0] not in new],
+        [(name, old[name], version) for name, version in new.items() if name in old and old[name] != version],
+    )
+
+
+def tell_lock(words: Words, locked: Locked, headline: str) -> None:
+    """Say what a new lock changed; with --json as a document on stdout."""
+    for warning in locked.warnings:
+        say(words, warning_text(warning, has_colour=words.has_error_colour))
+    installed, removed, updated = _changed_pins(locked)
+    if getattr(words, "json", False):
+        from provenv.show import json
+
+        packages = [{"name": name, "version": version} for name, versions in locked.new.items() for version in versions]
+        sys.stdout.write(json.changes(installed, removed, updated, changed=locked.is_changed, packages=packages) + "\n")
+        return
+    say(words, headline)
+    if locked.old:
+        say(words, changes(installed, removed, updated, has_colour=words.has_error_colour))
+    for note in locked.notes:
+        say(words, f"  {note}")
+
+
+def tell_sync(words: Words, synced: Synced, *, is_dry: bool) -> None:
+    """Say what a sync changed, or would; with --json as a document on stdout."""
+    from provenv.show.text import changes_of
+
+    installed, removed, updated = changes_of(synced.plan)
+    if getattr(words, "json", False):
+        from provenv.show import json
+
+        told = json.changes(
+            installed, removed, updated, environment=synced.environment, created=synced.is_created, dry_run=is_dry
+        )
+        sys.stdout.write(told + "\n")
+        return
+    for warning in synced.locked.warnings if synced.locked else ():
+        say(words, warning_text(warning, has_colour=words.has_error_colour))
+    if synced.is_created:
+        say(words, f"{'Would create' if is_dry else 'Created'} environment {synced.environment}")
+    if synced.plan.is_empty:
+        say(words, f"Checked {count_text(len(synced.plan.keep), 'package')}: nothing to do")
+    say(words, changes(installed, removed, updated, has_colour=words.has_error_colour))
