@@ -156,6 +156,18 @@ def test_equal_files_may_have_two_owners(world: World, wheels: Path) -> None:
     assert drifted(str(world.root), read) == {}
 
 
+def test_a_program_may_have_two_owners(world: World, wheels: Path) -> None:
+    program = {"console_scripts": {"tell": "os:getcwd"}}
+    one = world.wanted(build_wheel(wheels, "one", "1.0", entry_points=program))
+    two = world.wanted(build_wheel(wheels, "two", "1.0", entry_points=program))
+    world.apply(one, two)
+    read = receipt.read(str(world.root))
+    assert read is not None
+    assert drifted(str(world.root), read) == {}
+    world.apply(keep=(one,), remove=(Installed(name="two", version="1.0", sha256=two.sha256),))
+    assert (world.root / "bin" / "tell").exists()
+
+
 def test_unequal_files_may_not(world: World, wheels: Path) -> None:
     one = world.wanted(build_wheel(wheels, "one", "1.0", {"shared/__init__.py": "x = 1\n"}))
     two = world.wanted(build_wheel(wheels, "two", "1.0", {"shared/__init__.py": "x = 2\n"}))
