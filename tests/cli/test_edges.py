@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 import tomllib
 
 import pytest
@@ -124,7 +123,7 @@ def test_a_command_that_is_interrupted(house: House, command: str) -> None:
     pattern = "/simple/*" if command == "lock" else "/files/*.whl"
     house.server.fail(pattern, delay=20)
     with house.start(command) as process:
-        time.sleep(0.6)
+        assert house.server.is_delaying.wait(10)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=10)
     assert process.returncode == 130

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.worlds.house import BASE_PYTHON, House, Told
+from tests.worlds.imports import heavy_imports, imports_of
 
 
 def _script(house: House, *lines: str, name: str = "task.py", code: str = "", head: str = "") -> Path:
@@ -49,16 +50,11 @@ def test_a_warm_start_imports_nothing_and_asks_nobody(house: House) -> None:
     for words in (("task.py",), ("--script", "task.py")):
         _run(house, *words)
         house.server.requests.clear()
-        done = subprocess.run(
-            [house.launcher.parent / "python3", "-X", "importtime", "-I", "-S", house.launcher, "run", *words],
-            cwd=house.directory,
-            env={"PATH": os.environ["PATH"], **house.variables()},
-            capture_output=True,
-            text=True,
-        )
-        assert done.stdout == "{'alpha': '1.0'} []\n"
-        assert "provenv.flows.run" in done.stderr
-        assert "provenv.cli.main" not in done.stderr
+        imported, said = imports_of(house, "run", *words)
+        assert said == "{'alpha': '1.0'} []\n"
+        assert "provenv.flows.run" in imported
+        assert "provenv.cli.main" not in imported
+        assert heavy_imports(imported) == []
         assert not house.server.requests
 
 

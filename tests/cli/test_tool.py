@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tomllib
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.worlds.house import House, Told
+from tests.worlds.imports import heavy_imports, imports_of
 
 _MAIN = "import sys\ndef main():\n    print({version!r}, sys.argv[1:])\n"
 
@@ -59,15 +59,10 @@ def test_a_warm_start_imports_nothing_and_asks_nobody(house: House) -> None:
             house.do("tool", "install", "alpha")
         _run(house, "alpha")
         house.server.requests.clear()
-        done = subprocess.run(
-            [house.launcher.parent / "python3", "-X", "importtime", "-I", "-S", house.launcher, "tool", "run", "alpha"],
-            cwd=house.directory,
-            env={"PATH": os.environ["PATH"], **house.variables()},
-            capture_output=True,
-            text=True,
-        )
-        assert done.stdout == "alpha 1.0 []\n"
-        assert "provenv.cli.main" not in done.stderr
+        imported, said = imports_of(house, "tool", "run", "alpha")
+        assert said == "alpha 1.0 []\n"
+        assert "provenv.cli.main" not in imported
+        assert heavy_imports(imported) == []
         assert not house.server.requests
 
 

@@ -2,54 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-
 import pytest
 
 from tests.worlds.house import House
-
-_HEAVY = {
-    "argparse",
-    "asyncio",
-    "dataclasses",
-    "distlib",
-    "email",
-    "enum",
-    "functools",
-    "httpx",
-    "isal",
-    "json",
-    "msgspec",
-    "packaging",
-    "pathlib",
-    "pycurl",
-    "re",
-    "rich",
-    "shutil",
-    "site",
-    "ssl",
-    "subprocess",
-    "tomlkit",
-    "tomllib",
-    "typing",
-    "urllib",
-    "zipfile",
-}
-
-
-def _imported(house: House, *words: str) -> set[str]:
-    """The modules that the installed command imports, by the interpreter's own account."""
-    done = subprocess.run(
-        [house.launcher.parent / "python3", "-X", "importtime", "-I", "-S", house.launcher, *words],
-        cwd=house.directory,
-        env={"PATH": os.environ["PATH"], **house.variables()},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
-    return {line.rpartition("|")[2].strip() for line in lines}
+from tests.worlds.imports import heavy_imports, imports_of
+from tests.worlds.sdists import project_files, write_tree
 
 
 def _full(house: House) -> None:
@@ -66,9 +23,25 @@ def test_nothing_to_do_imports_next_to_nothing(house: House, words: tuple[str, .
     for _ in range(3):
         assert house.launch(*words).code == 0
     house.server.requests.clear()
-    imported = _imported(house, *words)
+    imported, _ = imports_of(house, *words)
     assert "provenv.cli.quick" in imported
-    assert sorted({name.partition(".")[0] for name in imported} & _HEAVY) == []
+    assert heavy_imports(imported) == []
+    assert not house.server.requests
+
+
+@pytest.mark.parametrize("words", [("lock",), ("sync",), ("run", "python", "-c", "")])
+def test_nothing_to_build_again_imports_next_to_nothing(house: House, words: tuple[str, ...]) -> None:
+    """A project that is installed itself, with a member of its workspace that was built: their files are watched."""
+    house.wheel("alpha")
+    more = "[tool.provenv.workspace]\nmembers = ['packages/*']\n[tool.provenv.sources]\npart = { workspace = true }\n"
+    write_tree(house.directory, project_files("demo", requires=["alpha", "part"], is_static=True, more=more))
+    write_tree(house.directory / "packages/part", project_files("part", is_static=True))
+    for _ in range(3):
+        assert house.launch(*words).code == 0
+    house.server.requests.clear()
+    imported, _ = imports_of(house, *words)
+    assert "provenv.cli.quick" in imported
+    assert heavy_imports(imported) == []
     assert not house.server.requests
 
 
@@ -79,8 +52,8 @@ def test_a_sync_that_looks_at_every_file_is_light(house: House, words: tuple[str
     for _ in range(2):
         assert house.launch(*words).code == 0
     house.cache.joinpath("memory/stamps").rename(house.root / "stamps")
-    imported = _imported(house, *words)
-    assert sorted({name.partition(".")[0] for name in imported} & _HEAVY) == []
+    imported, _ = imports_of(house, *words)
+    assert heavy_imports(imported) == []
 
 
 def test_a_resolution_with_warm_caches_is_light(house: House) -> None:
@@ -91,7 +64,7 @@ def test_a_resolution_with_warm_caches_is_light(house: House) -> None:
     first = house.lock_file.read_bytes()
     house.lock_file.unlink()
     house.server.requests.clear()
-    imported = _imported(house, "lock")
-    assert sorted({name.partition(".")[0] for name in imported} & _HEAVY) == []
+    imported, _ = imports_of(house, "lock")
+    assert heavy_imports(imported) == []
     assert not house.server.requests
     assert house.lock_file.read_bytes() == first

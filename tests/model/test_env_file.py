@@ -20,14 +20,14 @@ from provenv.model.env_file import parse_env_file
         ("A='$HOME \\n'\n", {"A": "$HOME \\n"}),
         ('A="one\\ntwo\\"\\$HOME"\n', {"A": 'one\ntwo"$HOME'}),
         ("A='one\ntwo'\nB=3\n", {"A": "one\ntwo", "B": "3"}),
-        ("A=$HOME/x\nB=${A}/y\nC=${NONE:-else}$NONE\n", {"A": "/home/x", "B": "/home/x/y", "C": "else"}),
+        ("A=$HOME/x\nB=${A}/y\nC=${NONE:-else}$NONE\n", {"A": "/house/x", "B": "/house/x/y", "C": "else"}),
         ("A=it's\n", {"A": "it's"}),
         ("A=1\r\nB=2\r\n", {"A": "1", "B": "2"}),
         ("\ufeffA=1\n", {"A": "1"}),
     ],
 )
 def test_what_a_file_sets(text: str, values: dict[str, str]) -> None:
-    assert parse_env_file(text.encode(), ".env", {"HOME": "/home"}) == values
+    assert parse_env_file(text.encode(), ".env", {"HOME": "/house"}) == values
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,8 @@ class IndexServer:
         self._faults: list[tuple[str, Fault]] = []
         self._lock = threading.Lock()
         self._digests: dict[tuple[str, int, int], str] = {}
+        self.is_delaying = threading.Event()
+        """Somebody waits for an answer that a fault delays."""
         self.is_closing = threading.Event()
         self._server: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
@@ -336,6 +338,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         fault = self.world.fault_for(path) or Fault()
         if fault.delay:
+            self.world.is_delaying.set()
             self.world.is_closing.wait(fault.delay)
         if fault.is_dropped:
             self._note(0)
