@@ -94,13 +94,6 @@ class Receipt:
         at, length = self._spans[name]
         return self._data[at : at + length]
 
-    def are_stamps_fresh(self, root: str) -> bool:
-        """Whether no tool added, removed or replaced anything right in the stamped directories since."""
-        try:
-            return all(os.stat(f"{root}/{path}").st_mtime_ns == time for path, time in self.stamps)
-        except OSError:
-            return False
-
 
 def body(rows: tuple[FileRow, ...], parts: tuple[tuple[str, int, int, int, bytes], ...]) -> bytes:
     """The files of one distribution: ``rows`` (RECORD first), and many files at once as ``parts``.

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import tomlkit
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from tomlkit.exceptions import ParseError
 from tomlkit.items import Array, InlineTable, Table
 
 from provenv.errors import InputError
+from provenv.model.requirement import name_of
 
-__all__ = ["Document", "name_of", "text_of"]
+__all__ = ["Document", "text_of"]
 
 
 class Document:
@@ -162,14 +163,6 @@ class Document:
         lists = [self.find("project", "dependencies") or (), *groups.values(), *extras.values()]
         lists += [self.find("tool", "uv", "dev-dependencies") or ()]
         return any(name_of(str(text)) == name for lines in lists for text in lines if isinstance(text, str))
-
-
-def name_of(text: str) -> str:
-    """The normalised name of a requirement's package; "" when the text is none."""
-    try:
-        return str(canonicalize_name(Requirement(text).name))
-    except InvalidRequirement:
-        return ""
 
 
 def text_of(requirement: Requirement) -> str:

@@ -17,7 +17,7 @@ from provenv.flows import files
 from provenv.flows.bounds import bounds_of
 from provenv.flows.credentials import use_secrets
 from provenv.flows.discover import package_of
-from provenv.flows.document import Document, name_of, text_of
+from provenv.flows.document import Document, text_of
 from provenv.flows.edits import Change, Manner, changes_of
 from provenv.flows.lock import Locked, lock
 from provenv.flows.project_file import read_project
@@ -25,6 +25,7 @@ from provenv.flows.workspace import members_of
 from provenv.flows.world import World
 from provenv.index.location import split_name
 from provenv.model.project import Project
+from provenv.model.requirement import name_of
 from provenv.model.wish import Wish
 from provenv.net.secrets import split_credentials
 

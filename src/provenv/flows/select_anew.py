@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from provenv.errors import UsageError
@@ -16,6 +15,7 @@ from provenv.lockfile.choices import group_of, section_marker
 from provenv.lockfile.read import parse, select
 from provenv.model.machine import Interpreter
 from provenv.model.plan import Unbuilt, Wanted
+from provenv.model.requirement import name_of
 from provenv.model.target import Target
 
 __all__ = ["select_anew", "select_for"]
@@ -153,7 +153,7 @@ def _only(
     for package in document["packages"]:
         needs.setdefault(package["name"], set()).update(item["name"] for item in package.get("dependencies", []))
     recorded = document.get("tool", {}).get("provenv", {}).get("groups", {})
-    waiting = [_name_of(line) for group in groups for line in recorded.get(group, [])]
+    waiting = [name_of(line) for group in groups for line in recorded.get(group, [])]
     reached: set[str] = set()
     while waiting:
         name = waiting.pop()
@@ -161,13 +161,6 @@ def _only(
             reached.add(name)
             waiting += needs.get(name, ())
     return [item for item in items if item.name in reached]
-
-
-def _name_of(line: str) -> str:
-    try:
-        return str(canonicalize_name(Requirement(line).name))
-    except InvalidRequirement:
-        return ""
 
 
 def _named(names: tuple[str, ...], has_all: bool, known: Collection[str], kind: str) -> set[str]:
@@ -188,4 +181,4 @@ def _requested(recorded: Mapping[str, Any], extras: Collection[str], groups: Col
         for name, texts in recorded.get(key, {}).items():
             if name in chosen:
                 lines += texts
-    return set(map(_name_of, lines))
+    return set(map(name_of, lines))
