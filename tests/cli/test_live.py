@@ -86,6 +86,15 @@ def test_a_phase_that_is_started_twice_ends_with_the_second_end(clock: Clock, st
     assert stream.getvalue() == "Resolved 2 packages in 0 ms\n"
 
 
+def test_a_package_that_several_targets_need_is_told_once(clock: Clock, stream: io.StringIO) -> None:
+    live = Live(stream, clock=clock)
+    live.started("resolve")
+    for name in ("torch", "numpy", "torch", "numpy"):
+        live.advanced("resolve", 1, name)
+    live.finished("resolve")
+    assert stream.getvalue() == "Resolved 2 packages in 0 ms\n"
+
+
 def test_warnings_and_waits_are_said_once(stream: io.StringIO) -> None:
     live = Live(stream)
     for _ in range(2):

@@ -32,6 +32,7 @@ _WORDS = {
     "link": ("Installing", "Installed"),
 }
 _IN_BYTES = ("download", "unpack")
+_ONCE = ("resolve",)
 _PATIENCE = 0.1
 """Seconds before a bar appears: faster work is over before one could read it."""
 _REDRAW = 0.1
@@ -46,7 +47,7 @@ def wants_colour(choice: ColourChoice, *, is_terminal: bool, has_no_color: bool)
 
 
 class _Phase:
-    __slots__ = ("depth", "done", "drawn", "name", "since", "subject", "task", "total")
+    __slots__ = ("depth", "done", "drawn", "name", "since", "subject", "subjects", "task", "total")
 
     def __init__(self, name: str, now: float) -> None:
         self.name = name
@@ -56,6 +57,8 @@ class _Phase:
         self.done = 0
         self.total: int | None = None
         self.subject = ""
+        self.subjects: set[str] = set()
+        """What was counted, in a phase that counts everything once."""
         self.task: TaskID | None = None
 
     def amount(self) -> str:
@@ -136,6 +139,10 @@ class Live(Events):
         """A running phase moved on."""
         with self._lock:
             running = self._phase(phase)
+            if phase in _ONCE and subject and amount:
+                # Every target and every environment for a build asks for the same packages again.
+                amount = 0 if subject in running.subjects else amount
+                running.subjects.add(subject)
             running.done += amount
             if subject:
                 running.subject = subject
