@@ -97,3 +97,19 @@ def test_what_is_read_ahead_and_what_was_kept_are_one(house: House) -> None:
     house.lock_file.unlink()
     house.do("lock")
     assert house.locked() == {"beta": "1.0", "door": "1.0", "gate": "1.0", "leaf": "1.0", "wall": "1.0"}
+
+
+def test_a_page_that_only_reading_ahead_asked_for_may_fail(house: House) -> None:
+    house.wheel("alpha", "1.0")
+    house.wheel("alpha", "2.0", ("beta",))
+    house.wheel("gamma", "1.0", ("delta",))
+    house.wheel("delta", "1.0")
+    house.server.fail("/simple/beta/", status=403)
+    house.server.fail("/simple/gamma/", delay=0.2)
+    house.server.fail("/simple/delta/", delay=0.2)
+    house.project("alpha", "alpha<2", "gamma")
+    house.do("lock")
+    assert house.server.count("/simple/beta/") == 1
+    assert house.locked() == {"alpha": "1.0", "delta": "1.0", "gamma": "1.0"}
+    house.project("alpha", "gamma")
+    assert "beta" in house.refused("lock", "-U")

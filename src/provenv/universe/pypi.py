@@ -204,13 +204,20 @@ class IndexSupply:
         while moved:
             moved = False
             for name in [name for name in self._pages_under_way if self.catalog.is_page_ready(name)]:
-                self._page_arrived(name)
+                self._page_read_ahead(name)
                 moved = True
             for name, candidate in [
                 key for key, artifact in self._metadata_under_way.items() if self.catalog.is_metadata_ready(artifact)
             ]:
                 self._read_ahead(name, candidate)
                 moved = True
+
+    def _page_read_ahead(self, name: str) -> None:
+        """Take in a page; if that failed, the failure counts when the solver really asks for the package."""
+        try:
+            self._page_arrived(name)
+        except (Unavailable, IntegrityError) as error:
+            self._events.noted(f"reading ahead: {error.message}")
 
     def _page_arrived(self, name: str) -> None:
         """Make the view of a page, waiting for the page if need be."""
