@@ -303,6 +303,23 @@ class TestCommands:
         document = tomllib.loads(house.lock_file.read_text())
         assert {table["name"] for table in document["packages"] if "sdist" in table} == {"a", "b"}
 
+    def test_what_was_read_ahead_is_what_a_lock_without_it_has(self, house: House) -> None:
+        for name in "abcd":
+            build_sdist(house.server.directory, name, requires=["deep>=1"])
+        build_sdist(house.server.directory, "deep")
+        house.project(*(f"{name}>=1" for name in "abcd"))
+        house.do("lock")
+        assert house.locked() == dict.fromkeys(("a", "b", "c", "d", "deep"), "1.0")
+
+    def test_a_wrong_guess_hurts_nobody(self, house: House) -> None:
+        build_sdist(house.server.directory, "a", "2.0", small={"exits": 1})
+        house.wheel("a", "1.0")
+        house.wheel("b", requires=("a<2",))
+        house.project("a>=1", "b")
+        told = house.do("lock")
+        assert house.locked() == {"a": "1.0", "b": "1.0"}
+        assert "cannot be built" not in told.err
+
     def test_a_failed_build_is_one_clear_message(self, house: House) -> None:
         said = "error: command 'gcc' failed: No such file or directory"
         build_sdist(house.server.directory, "a", small={"says": ["much before it", said, ""], "exits": 1})

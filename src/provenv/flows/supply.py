@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from provenv.flows.ahead import Ahead
 from provenv.flows.aimed import Aim, AimedTarget
 from provenv.flows.builds import build_interpreter
 from provenv.flows.network import door
@@ -36,7 +37,18 @@ class _Reader:
         self._target = target
         self._sources: Sources | None = None
 
+    def begin(self, artifact: Artifact, name: str, version: str) -> None:
+        if self._world.building is not None or self._world.is_offline:
+            return
+        if self._world.ahead is None:
+            apart = self._world.apart()
+            sources = Sources(apart, self._aimed, build_interpreter(apart, self._aimed, self._target))
+            self._world.ahead = Ahead(sources.metadata, apart.close)
+        self._world.ahead.begin(artifact, name, version)
+
     def metadata(self, artifact: Artifact, name: str, version: str) -> bytes:
+        if self._world.ahead is not None and (read := self._world.ahead.result(artifact)) is not None:
+            return read
         if self._sources is None:
             self._sources = Sources(self._world, self._aimed, build_interpreter(self._world, self._aimed, self._target))
         return self._sources.metadata(artifact, name, version)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from provenv.build.builder import Workroom
+    from provenv.flows.ahead import Ahead
     from provenv.flows.aimed import Aim
     from provenv.index.catalog import Catalog
     from provenv.model.machine import Interpreter
@@ -35,6 +36,7 @@ class World:
     """
 
     __slots__ = (
+        "ahead",
         "building",
         "cache",
         "credential_urls",
@@ -147,6 +149,8 @@ class World:
         """What references lead to, once somebody has looked; see ``flows.references``."""
         self.doors: dict[tuple[object, ...], Catalog] = {}
         """What is open, by its locations: all targets of a command look through the same doors."""
+        self.ahead: Ahead | None = None
+        """Source archives that are being read before the solver asks about them."""
         self.supplies: dict[str, Supply] = {}
         """Whoever fetches for a target, by its key, where reading ahead has begun before the target is solved."""
 
@@ -182,6 +186,14 @@ class World:
         for slot in self.__slots__:
             setattr(other, slot, getattr(self, slot))
         other.is_only_here = True
+        return other
+
+    def apart(self) -> World:
+        """The same world for another thread: it opens doors of its own."""
+        other = World.__new__(World)
+        for slot in self.__slots__:
+            setattr(other, slot, getattr(self, slot))
+        other.ahead, other.doors, other.supplies, other.prepared = None, {}, {}, {}
         return other
 
     def inside(self, stack: tuple[str, ...], interpreter: Interpreter) -> World:
@@ -245,6 +257,9 @@ class World:
     def close(self) -> None:
         """Close every door to the network; the world may be used again."""
         self.supplies.clear()
+        if self.ahead is not None:
+            self.ahead.close()
+            self.ahead = None
         while self.doors:
             self.doors.popitem()[1].close()
 

@@ -31,6 +31,9 @@ class SourceReader(Protocol):
     def metadata(self, artifact: Artifact, name: str, version: str) -> bytes:
         """METADATA of a source archive. Raises BuildError, which ends the resolution."""
 
+    def begin(self, artifact: Artifact, name: str, version: str) -> None:
+        """Begin to find that out, because the solver will likely ask; what fails is told when it does."""
+
 
 class IndexSupply:
     """The supply of one target from the indexes of a catalog.
@@ -246,8 +249,22 @@ class IndexSupply:
         self._views[name], self._candidates[name], self._pages[name] = view, candidates, page
         best = self.mask(view, self._hints.get(name, "")) & ~_broken(view)
         best = best & ~view.pre & ~view.yanked or best & ~view.yanked or best
-        if best and (candidate := best.bit_length() - 1) and self._is_read_ahead(view, candidate):
+        if not best:
+            return
+        candidate = best.bit_length() - 1
+        if self._is_read_ahead(view, candidate):
             self._request_metadata(view, candidate)
+        elif self._is_begun(view, candidate):
+            assert self._sources is not None, "without a reader no source archive is a candidate"
+            self._sources.begin(self.artifacts(view, candidate)[0], name, view.versions[candidate - 1])
+
+    def _is_begun(self, view: View, candidate: int) -> bool:
+        """Whether a source archive is read before the solver asks.
+
+        Without a lower bound it may be any of many versions, and old ones often cannot be built (as in uv).
+        """
+        is_open = view.sources >> candidate & 1 and not view.known >> candidate & 1
+        return bool(is_open) and _has_floor(self._hints.get(view.name, "")) and self._told(view, candidate) is None
 
     def _request_metadata(self, view: View, candidate: int) -> None:
         artifact = self._wheel(view, candidate)
@@ -305,6 +322,11 @@ class IndexSupply:
                 requires_python=table.get("requires-python"),
             )
         return None
+
+
+def _has_floor(specifier: str) -> bool:
+    """Whether a specifier leaves out what is too old."""
+    return any(part.strip().startswith((">", "==", "~=")) for part in specifier.split(","))
 
 
 def _is_same(one: str, other: str) -> bool:
