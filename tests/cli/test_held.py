@@ -49,3 +49,13 @@ def test_who_bounds_what_the_newest_needs_is_named(house: House) -> None:
     house.wheel("table", "2.0", ("low>=2",))
     house.project("table", "top")
     assert "table 1.0 (newest 2.0) held by middle 1.0" in house.do("lock").err
+
+
+def test_who_edits_or_syncs_is_told_too_but_once(house: House) -> None:
+    _packages(house)
+    house.project("top")
+    held = "low 1.0 (newest 2.0) held by middle 1.0"
+    assert held in house.do("add", "low").err
+    assert held not in house.do("sync").err
+    house.lock_file.unlink()
+    assert held in house.do("sync").err

@@ -302,5 +302,5 @@ def _after_edit(words: Words, world: World, locked: Locked | None) -> int:
     from provenv.flows.sync import sync as flow
 
     synced = flow(world, Choice(), is_frozen=False, is_inexact=words.inexact, has_bytecode=words.compile_bytecode)
-    tell_sync(words, synced, is_dry=False)
+    tell_sync(words, synced, is_dry=False, edited=locked)
     return 0

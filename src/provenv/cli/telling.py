@@ -47,8 +47,7 @@ def _changed_pins(locked: Locked) -> tuple[list[tuple[str, str]], list[tuple[str
 
 def tell_lock(words: Words, locked: Locked, headline: str) -> None:
     """Say what a new lock changed; with --json as a document on stdout."""
-    for warning in locked.warnings:
-        say(words, warning_text(warning, has_colour=words.has_error_colour))
+    _tell_warnings(words, locked)
     installed, removed, updated = _changed_pins(locked)
     if getattr(words, "json", False):
         from provenv.show import json
@@ -59,12 +58,11 @@ def tell_lock(words: Words, locked: Locked, headline: str) -> None:
     say(words, headline)
     if locked.old:
         say(words, changes(installed, removed, updated, has_colour=words.has_error_colour))
-    for note in locked.notes:
-        say(words, f"  {note}")
+    _tell_notes(words, locked)
 
 
-def tell_sync(words: Words, synced: Synced, *, is_dry: bool) -> None:
-    """Say what a sync changed, or would; with --json as a document on stdout."""
+def tell_sync(words: Words, synced: Synced, *, is_dry: bool, edited: Locked | None = None) -> None:
+    """Say what a sync changed, or would; with --json as a document on stdout. ``edited`` is the lock made before it."""
     from provenv.show.text import changes_of
 
     installed, removed, updated = changes_of(synced.plan)
@@ -76,10 +74,24 @@ def tell_sync(words: Words, synced: Synced, *, is_dry: bool) -> None:
         )
         sys.stdout.write(told + "\n")
         return
-    for warning in synced.locked.warnings if synced.locked else ():
-        say(words, warning_text(warning, has_colour=words.has_error_colour))
+    locked = edited or synced.locked
+    if locked is not None:
+        _tell_warnings(words, locked)
     if synced.is_created:
         say(words, f"{'Would create' if is_dry else 'Created'} environment {synced.environment}")
     if synced.plan.is_empty:
         say(words, f"Checked {count_text(len(synced.plan.keep), 'package')}: nothing to do")
     say(words, changes(installed, removed, updated, has_colour=words.has_error_colour))
+    if locked is not None and locked.is_changed:
+        _tell_notes(words, locked)
+
+
+def _tell_warnings(words: Words, locked: Locked) -> None:
+    for warning in locked.warnings:
+        say(words, warning_text(warning, has_colour=words.has_error_colour))
+
+
+def _tell_notes(words: Words, locked: Locked) -> None:
+    """What was left out of the lock, and who holds what back."""
+    for note in locked.notes:
+        say(words, f"  {note}")
