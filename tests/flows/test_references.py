@@ -60,6 +60,28 @@ def test_sources_of_a_directory_are_left_out_with_no_sources(house: House) -> No
     assert entries(house)["deep"]["version"] == "1.0"
 
 
+def test_who_says_where_a_package_lies_asks_for_no_version_of_it(house: House) -> None:
+    tree(house, "deep", "deep", version="7")
+    tree(house, "lib", "lib", "deep<2", more=sources(deep='{ path = "../deep" }'))
+    house.project("lib", more=sources(lib='{ path = "../lib" }'))
+    house.do("lock")
+    assert entries(house)["deep"]["version"] == "7"
+    house.do("lock", "--locked")
+    # Somebody else's bound holds.
+    house.wheel("user", "1.0", ("deep<2",))
+    house.project("lib", "user", more=sources(lib='{ path = "../lib" }'))
+    assert "user" in house.refused("lock")
+
+
+def test_a_member_of_a_workspace_asks_for_no_version_of_another(house: House) -> None:
+    tree(house, "project/one", "one", version="3")
+    tree(house, "project/two", "two", "one<2", more=sources(one="{ workspace = true }"))
+    house.project("two", more='[tool.uv.workspace]\nmembers = ["one", "two"]\n' + sources(two="{ workspace = true }"))
+    house.do("lock")
+    assert entries(house)["one"]["version"] == "3"
+    house.do("lock", "--locked")
+
+
 def test_a_directory_changes_and_the_lock_follows(house: House) -> None:
     house.wheel("leaf", "2.0")
     lib = tree(house, "lib", "lib")

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from provenv.errors import InputError
@@ -52,6 +53,7 @@ class Preparing:
         self._authors: dict[str, TreeAuthor] = {}
         self._extras: dict[str, set[str]] = {}
         self._done: set[tuple[str, str]] = set()
+        self._unbounded: dict[str, set[str]] = {}
         self._own = {os.path.realpath(path) for path in (world.directory, *aimed["members"].values())}
         self.watched: set[str] = set()
         """Directories whose project files decided something."""
@@ -73,7 +75,7 @@ class Preparing:
                 self._found[name] = self._followed(name)
             while self._take_needs():
                 pass
-        return {name: lead.prepared for name, lead in self._found.items()}
+        return {name: self._without_bounds(name, lead.prepared) for name, lead in self._found.items()}
 
     # -- one reference ------------------------------------------------------------------------------------
 
@@ -150,12 +152,41 @@ class Preparing:
             self._extras.setdefault(other, set()).update(map(canonicalize_name, requirement.extras))
             if other == name or other in self._target["excludes"] or other in self._target["overrides"]:
                 continue
-            if self._is_own(lead) and (other in self._asked or requirement.url is None):
+            is_in_aim = self._is_own(lead) and (other in self._asked or requirement.url is None)
+            if is_in_aim and (other not in self._asked or not requirement.specifier):
                 # What the project and its members say of sources is in the aim.
                 continue
             asked = self._lowered(name, lead, requirement, extra)
-            if asked is not None:
+            if asked is None:
+                continue
+            if requirement.specifier:
+                self._unbounded.setdefault(name, set()).add(str(requirement))
+            if not is_in_aim:
                 self._ask(other, asked)
+
+    def _without_bounds(self, name: str, prepared: Prepared) -> Prepared:
+        """As in uv, whoever says where a package comes from does not ask for a version of it: ``sources`` decide."""
+        if name not in self._unbounded:
+            return prepared
+        header, blank, description = prepared.metadata.partition(b"\n\n")
+        lines = [self._without_bound(name, line) for line in header.split(b"\n")]
+        table = dict(prepared.table)
+        return Prepared(
+            name, prepared.version, b"\n".join(lines) + blank + description, table, prepared.is_virtual, prepared.files
+        )
+
+    def _without_bound(self, name: str, line: bytes) -> bytes:
+        key, _, text = line.decode("utf-8", "replace").partition(":")
+        if key.lower() != "requires-dist":
+            return line
+        try:
+            requirement = Requirement(text.strip())
+        except InvalidRequirement:
+            return line
+        if str(requirement) not in self._unbounded[name]:
+            return line
+        requirement.specifier = SpecifierSet()
+        return f"Requires-Dist: {requirement}".encode()
 
     def _requirements(self, prepared: Prepared, extra: str) -> Iterator[Requirement]:
         """What METADATA needs on the target: without extras, or what an extra adds."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from provenv.flows.prepared import Commit
     from provenv.flows.world import World
 
-_FORMAT = 1
+_FORMAT = 2
 """Of what is remembered."""
 
 
