@@ -17,9 +17,9 @@ from provenv.model.policy import read_policy
 from provenv.model.sources import IndexSource, SourceRule, read_indexes, read_rules
 from provenv.model.target import PLATFORMS, Target
 
-__all__ = ["IndexSource", "Line", "Part", "Project", "Workspace"]
+__all__ = ["TOOL_KEYS", "IndexSource", "Line", "Part", "Project", "Workspace"]
 
-_TOOL_KEYS = (
+TOOL_KEYS = (
     *policy.KEYS,
     "cache-keys",
     "conflicts",
@@ -45,6 +45,7 @@ _TOOL_KEYS = (
     "targets",
     "workspace",
 )
+"""The keys of ``[tool.provenv]``."""
 _TARGET_KEYS = ("compute", "cpu", "driver", "glibc", "gpus", "macos", "musl", "platform", "python")
 _LINK_MODES = ("auto", "clone", "hardlink", "copy", "symlink")
 _KEYRING_PROVIDERS = ("disabled", "subprocess")
@@ -141,7 +142,7 @@ class _Reader:
 
     def read(self) -> Project:
         mistakes, settings = self.mistakes, self.settings
-        mistakes.only(settings.own, _TOOL_KEYS, "tool.provenv")
+        mistakes.only(settings.own, TOOL_KEYS, "tool.provenv")
         project = mistakes.table(self.document.get("project"), "project")
         name = project.get("name")
         groups = self._groups()
