@@ -82,6 +82,30 @@ def test_a_member_of_a_workspace_asks_for_no_version_of_another(house: House) ->
     house.do("lock", "--locked")
 
 
+def test_an_archive_of_this_computer_changes_and_the_lock_follows(house: House) -> None:
+    path = house.wheel("leaf", "1.0", directory=house.root / "wheels")
+    house.wheel("deep")
+    house.project("leaf", more=sources(leaf=f'{{ path = "../wheels/{path.name}" }}'))
+    for _ in range(3):
+        assert house.launch("sync").code == 0
+    house.wheel("leaf", "1.0", ("deep",), directory=house.root / "wheels")
+    assert "the file of leaf changed" in house.launch("lock", "--check").err
+    house.do("sync")
+    assert sorted(house.installed()) == ["deep", "leaf"]
+    # The same bytes written again are no change.
+    path.write_bytes(path.read_bytes())
+    house.do("lock", "--check")
+
+
+def test_a_project_that_gets_another_name_is_locked_anew(house: House) -> None:
+    tree(house, "project", "demo")
+    house.do("sync")
+    tree(house, "project", "other")
+    assert "the name of the project changed" in house.refused("lock", "--check")
+    house.do("sync")
+    assert list(house.installed()) == ["other"]
+
+
 def test_a_directory_changes_and_the_lock_follows(house: House) -> None:
     house.wheel("leaf", "2.0")
     lib = tree(house, "lib", "lib")

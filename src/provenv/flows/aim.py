@@ -15,7 +15,7 @@ from provenv.flows.memory import digest, recall, remember
 
 __all__ = ["aim"]
 
-_FORMAT = 2
+_FORMAT = 3
 """Of what is remembered."""
 
 TYPE_CHECKING = False

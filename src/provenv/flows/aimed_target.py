@@ -274,7 +274,8 @@ def described(source: Reference | str, root: str | None = None) -> str:
     if isinstance(source, str):
         return f"index {source}"
     url = without_secret(source["url"])
-    if root is not None:
+    if root is not None and source["kind"] != "git":
+        # A repository is named by a whole URL, and the lock holds it so: it is the same wherever the project lies.
         url = _from(root, url)
     words = [source["kind"], url + (f"@{source['rev']}" if source["rev"] else "")]
     words += [f"sha256 {source['sha256']}"] if source["sha256"] else []

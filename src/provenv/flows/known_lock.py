@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from provenv.flows.world import World
 
 
-_FORMAT = 4
+_FORMAT = 5
 """Of what is remembered."""
 
 
 class KnownLock:
     """The pins of a lock and what it was made from."""
 
-    __slots__ = ("commits", "extras", "groups", "inputs", "markers", "versions")
+    __slots__ = ("archives", "commits", "extras", "groups", "inputs", "markers", "versions")
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class KnownLock:
         extras: list[str],
         groups: list[str],
         commits: dict[str, Commit],
+        archives: dict[str, list[str]],
     ) -> None:
         self.versions = versions
         """Package -> its versions, ascending by their place in the lock."""
@@ -43,6 +44,8 @@ class KnownLock:
         self.groups = frozenset(groups)
         self.commits = commits
         """Package -> its repository, the revision that was asked for, and the commit."""
+        self.archives = archives
+        """Package -> the SHA-256 of the wheels or source archives on this computer that it is."""
 
     def difference(self, inputs: Mapping[str, Any], form: int) -> str | None:
         """What makes the lock stale for a project with these inputs, in words; None when nothing does."""
@@ -68,6 +71,7 @@ _NOT_COMPARED = {"directories", "format", "root"}
 _WORDS = {
     "extras": "optional dependencies",
     "groups": "dependency groups",
+    "package": "the name of the project",
     "requires": "project.dependencies",
     "targets": "the targets",
 }
@@ -101,6 +105,14 @@ def _commit(table: Mapping[str, str]) -> Commit:
     return table.get("url") or table.get("path", ""), table.get("requested-revision"), table["commit-id"]
 
 
+def _local_archives(packages: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for item in packages:
+        if "path" in item.get("archive", ()):
+            found.setdefault(item["name"], []).append(item["archive"]["hashes"].get("sha256", ""))
+    return found
+
+
 def known_lock(world: World, data: bytes) -> KnownLock:
     """Understand the bytes of a lock. Raises InputError when they are no valid lock."""
     key = digest(_FORMAT, data)
@@ -120,6 +132,7 @@ def known_lock(world: World, data: bytes) -> KnownLock:
             document.get("extras", []),
             document.get("dependency-groups", []),
             {item["name"]: _commit(item["vcs"]) for item in document["packages"] if "vcs" in item},
+            _local_archives(document["packages"]),
         )
         remember(world.cache, "locks", key, known)
     return KnownLock(*known)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
-    from provenv.flows.aimed import Aim, AimedTarget
+    from provenv.flows.aimed import Aim, AimedTarget, Reference
     from provenv.flows.prepared import Commit
     from provenv.flows.world import World
 
@@ -85,30 +85,42 @@ def lock(
 
 
 def _moved(world: World, aimed: Aim, known: KnownLock) -> str | None:
-    """Which local directory needs something else than when the lock was made, in words."""
+    """Which local directory needs something else than when the lock was made, or which archive is another, in words."""
     recorded = known.inputs.get("directories", {})
-    found = _directories(world, aimed, known)
+    found, archives = _local(world, aimed, known)
     for name in sorted({*recorded, *found}):
         if recorded.get(name) != found.get(name):
             return f"what {name} needs changed"
+    for name, sha256 in archives:
+        if sha256 not in known.archives.get(name, (sha256,)):
+            return f"the file of {name} changed"
     return None
 
 
-def _directories(world: World, aimed: Aim, known: KnownLock | None) -> dict[str, str]:
-    """Local directories besides the project itself, each with a digest of what it says of itself."""
+def _local(world: World, aimed: Aim, known: KnownLock | None) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Local directories besides the project itself, each with a digest of what it says of itself, and local archives
+    with their SHA-256.
+    """
     found: dict[str, str] = {}
+    archives: list[tuple[str, str]] = []
     forks = Forks(aimed["conflicts"])
     for target in aimed["targets"]:
         for without in map(forks.excluded, forks.all if target["forked"] else forks.all[:1]):
             chosen = chosen_sections(target, without)
-            others = [one["kind"] for name, one in chosen["references"].items() if name != aimed["name"]]
-            if "directory" not in others:
+            others = [one for name, one in chosen["references"].items() if name != aimed["name"]]
+            if not any(one["kind"] == "directory" or _is_local_archive(one) for one in others):
                 continue
             commits = known.commits if known is not None else {}
             for name, prepared in prepared_references(world, aimed, chosen, commits).items():
                 if "directory" in prepared.table and name != aimed["name"]:
                     found[name] = prepared.needs_digest
-    return found
+                elif "path" in prepared.table.get("archive", ()):
+                    archives.append((name, prepared.table["archive"]["hashes"]["sha256"]))
+    return found, archives
+
+
+def _is_local_archive(reference: Reference) -> bool:
+    return reference["kind"] == "archive" and reference["url"].startswith("file:")
 
 
 def _lock_anew(
@@ -307,7 +319,7 @@ def _document(
     inputs = {"format": FORMAT, **_inputs(aimed)}
     if aimed["members"] and aimed["name"]:
         inputs["root"] = aimed["name"]
-    if directories := _directories(world, aimed, known):
+    if directories := _local(world, aimed, known)[0]:
         inputs["directories"] = directories
     document["tool"] = {"provenv": inputs}
     return document

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -23,6 +23,7 @@ from provenv.flows.recorded import inputs_of
 from provenv.flows.targets import targets_of
 from provenv.flows.workspace import Member, Members, members_of
 from provenv.flows.world import World
+from provenv.index.local import path_of_url
 from provenv.model.machine import Interpreter
 from provenv.model.project import Line, Project
 from provenv.model.target import Target
@@ -255,14 +256,22 @@ def _build_files(world: World, aim: Aim, projects: Sequence[Project]) -> list[st
     if any(project.has_cache_keys for project in projects) or not _local_directories(aim) <= directories:
         return None
     names = ("pyproject.toml", "setup.py", "setup.cfg")
-    return [os.path.join(directory, name) for directory in sorted(directories) for name in names]
+    found = [os.path.join(directory, name) for directory in sorted(directories) for name in names]
+    return [*found, *sorted(_local_archives(aim))]
 
 
 def _local_directories(aim: Aim) -> set[str]:
-    found = set()
+    return {one["url"] for one in _references(aim) if one["kind"] == "directory"}
+
+
+def _local_archives(aim: Aim) -> set[str]:
+    paths = {path_of_url(one["url"]) for one in _references(aim) if one["kind"] == "archive"}
+    return {path for path in paths if path is not None}
+
+
+def _references(aim: Aim) -> Iterator[Reference]:
     for target in aim["targets"]:
         sources: list[Reference | str] = [*target["references"].values()]
         for forked in target["forked"].values():
             sources += forked.values()
-        found |= {one["url"] for one in sources if isinstance(one, dict) and one["kind"] == "directory"}
-    return found
+        yield from (one for one in sources if isinstance(one, dict))

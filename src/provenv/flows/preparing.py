@@ -56,7 +56,7 @@ class Preparing:
         self._unbounded: dict[str, set[str]] = {}
         self._own = {os.path.realpath(path) for path in (world.directory, *aimed["members"].values())}
         self.watched: set[str] = set()
-        """Directories whose project files decided something."""
+        """Directories whose project files decided something, and archives of this computer."""
         self.is_steady = True
         """Nothing was asked that may be answered otherwise tomorrow."""
 
@@ -85,8 +85,11 @@ class Preparing:
         commit = None
         if reference["kind"] == "git":
             commit = self._known_commit(name) or self._commit(reference["url"], reference["rev"])
-        elif reference["kind"] == "archive" and (reference["sha256"] is None or path_of_url(reference["url"])):
-            self.is_steady = False
+        elif reference["kind"] == "archive":
+            if (path := path_of_url(reference["url"])) is not None:
+                self.watched.add(path)
+            elif reference["sha256"] is None:
+                self.is_steady = False
         # A wheel may fit one target and not another; everything else is the same for all of them.
         is_wheel = reference["kind"] == "archive" and reference["url"].endswith(".whl")
         stamp = None

@@ -52,7 +52,7 @@ def inputs_of(
     if project.excludes:
         inputs["excludes"] = sorted(project.excludes)
     if project.is_package:
-        inputs["package"] = True
+        inputs["package"] = str(project.name)
     if project.dynamic & {"dependencies", "optional-dependencies"}:
         inputs["dynamic"] = sorted(project.dynamic & {"dependencies", "optional-dependencies"})
     if sources := _sources(root, aimed):

@@ -6,6 +6,8 @@ it was made from has changed; ``preparing`` is the slow half.
 
 from __future__ import annotations
 
+import os
+
 import provenv
 from provenv.flows.fingerprint import fingerprint
 from provenv.flows.memory import digest, recall, remember
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from provenv.flows.prepared import Commit
     from provenv.flows.world import World
 
-_FORMAT = 2
+_FORMAT = 3
 """Of what is remembered."""
 
 
@@ -75,5 +77,9 @@ def _still(world: World, known: Any) -> Any:
     return known
 
 
-def _seen(world: World, directory: str) -> str:
-    return fingerprint(world.cache, directory, world.variables)
+def _seen(world: World, path: str) -> str:
+    """Of a directory its fingerprint, of an archive when it was written and how long it is."""
+    if os.path.isfile(path):
+        status = os.stat(path)
+        return f"{status.st_mtime_ns} {status.st_size} {status.st_ino}"
+    return fingerprint(world.cache, path, world.variables)
