@@ -224,7 +224,7 @@ class IndexSupply:
 
     def _page_arrived(self, name: str) -> None:
         """Make the view of a page, waiting for the page if need be."""
-        del self._pages_under_way[name]
+        self._pages_under_way.pop(name, None)
         page = self.catalog.page(name)
         self._events.advanced("resolve", 1, name)
         if page is None:
