@@ -437,7 +437,7 @@ def test_missing_sidecars_convince_slowly(make: MakeCatalog, world: IndexServer)
     for number in range(20):
         build_wheel(world.directory, "many", f"{number}.0")
     world.sidecars = "none"
-    world.fail("/files/*.whl", delay=0.03)
+    world.fail("/files/*.whl", delay=0.15)
     first = make()
     page = first.page("many")
     assert page is not None
@@ -458,7 +458,7 @@ def test_one_sidecar_outweighs_many_missing(make: MakeCatalog, world: IndexServe
     for number in range(20):
         build_wheel(world.directory, "many", f"{number}.0")
     world.sidecars = "unannounced"
-    world.fail("/files/*.whl", delay=0.03)
+    world.fail("/files/*.whl", delay=0.15)
     catalog = make()
     page = catalog.page("many")
     assert page is not None
