@@ -9,6 +9,7 @@ from provenv.flows import files
 from provenv.flows.aim import aim
 from provenv.flows.forked import chosen_sections
 from provenv.flows.known_lock import KnownLock, known_lock
+from provenv.flows.local_archives import archive_digests
 from provenv.flows.pins import pins_of
 from provenv.flows.solving import expect, prepared_references, solve_target
 from provenv.lockfile.choices import Forks, group_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
-    from provenv.flows.aimed import Aim, AimedTarget, Reference
+    from provenv.flows.aimed import Aim, AimedTarget
     from provenv.flows.prepared import Commit
     from provenv.flows.world import World
 
@@ -87,40 +88,32 @@ def lock(
 def _moved(world: World, aimed: Aim, known: KnownLock) -> str | None:
     """Which local directory needs something else than when the lock was made, or which archive is another, in words."""
     recorded = known.inputs.get("directories", {})
-    found, archives = _local(world, aimed, known)
+    found = _directories(world, aimed, known)
     for name in sorted({*recorded, *found}):
         if recorded.get(name) != found.get(name):
             return f"what {name} needs changed"
-    for name, sha256 in archives:
-        if sha256 not in known.archives.get(name, (sha256,)):
-            return f"the file of {name} changed"
+    for target in aimed["targets"]:
+        for name, sha256 in archive_digests(world, target["references"].items()):
+            if sha256 and sha256 not in known.archives.get(name, (sha256,)):
+                return f"the file of {name} changed"
     return None
 
 
-def _local(world: World, aimed: Aim, known: KnownLock | None) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """Local directories besides the project itself, each with a digest of what it says of itself, and local archives
-    with their SHA-256.
-    """
+def _directories(world: World, aimed: Aim, known: KnownLock | None) -> dict[str, str]:
+    """Local directories besides the project itself, each with a digest of what it says of itself."""
     found: dict[str, str] = {}
-    archives: list[tuple[str, str]] = []
     forks = Forks(aimed["conflicts"])
     for target in aimed["targets"]:
         for without in map(forks.excluded, forks.all if target["forked"] else forks.all[:1]):
             chosen = chosen_sections(target, without)
-            others = [one for name, one in chosen["references"].items() if name != aimed["name"]]
-            if not any(one["kind"] == "directory" or _is_local_archive(one) for one in others):
+            others = [one["kind"] for name, one in chosen["references"].items() if name != aimed["name"]]
+            if "directory" not in others:
                 continue
             commits = known.commits if known is not None else {}
             for name, prepared in prepared_references(world, aimed, chosen, commits).items():
                 if "directory" in prepared.table and name != aimed["name"]:
                     found[name] = prepared.needs_digest
-                elif "path" in prepared.table.get("archive", ()):
-                    archives.append((name, prepared.table["archive"]["hashes"]["sha256"]))
-    return found, archives
-
-
-def _is_local_archive(reference: Reference) -> bool:
-    return reference["kind"] == "archive" and reference["url"].startswith("file:")
+    return found
 
 
 def _lock_anew(
@@ -319,7 +312,7 @@ def _document(
     inputs = {"format": FORMAT, **_inputs(aimed)}
     if aimed["members"] and aimed["name"]:
         inputs["root"] = aimed["name"]
-    if directories := _local(world, aimed, known)[0]:
+    if directories := _directories(world, aimed, known):
         inputs["directories"] = directories
     document["tool"] = {"provenv": inputs}
     return document

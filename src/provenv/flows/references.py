@@ -10,6 +10,7 @@ import os
 
 import provenv
 from provenv.flows.fingerprint import fingerprint
+from provenv.flows.local_archives import stamp_of
 from provenv.flows.memory import digest, recall, remember
 from provenv.flows.prepared import Prepared
 
@@ -80,6 +81,5 @@ def _still(world: World, known: Any) -> Any:
 def _seen(world: World, path: str) -> str:
     """Of a directory its fingerprint, of an archive when it was written and how long it is."""
     if os.path.isfile(path):
-        status = os.stat(path)
-        return f"{status.st_mtime_ns} {status.st_size} {status.st_ino}"
+        return stamp_of(path)
     return fingerprint(world.cache, path, world.variables)
