@@ -90,3 +90,46 @@ def test_another_python(house: House) -> None:
     target = '[tool.provenv.targets.train]\nplatform = "linux-x86_64"\npython = "3.12"\n'
     house.project("alpha", more=target)
     assert "use Python 3.13 (pyproject.toml:10): solves with alpha 1.0" in house.refused("lock")
+
+
+def test_an_override_in_the_way(house: House) -> None:
+    house.wheel("core", "1.0")
+    house.wheel("web", "1.0", ("core>=1",))
+    house.project("web", more='[tool.provenv]\noverride-dependencies = ["core==9"]\n')
+    told = house.refused("lock")
+    assert "web==1.0 depends on core==9 (your override, pyproject.toml:9)" in told
+    assert "hint: relax `core==9` to `core==1.0` (pyproject.toml:9): solves with core 1.0, web 1.0" in told
+
+
+def test_extras_that_exclude_one_another(house: House) -> None:
+    house.wheel("core", "1.0")
+    house.wheel("core", "2.0")
+    extras = '[project.optional-dependencies]\nold = ["core<2"]\nnew = ["core>=2"]\n'
+    house.project(more=extras)
+    told = house.refused("lock")
+    assert "on core<2 (extra `old`, pyproject.toml:8)" in told
+    assert "on core>=2 (extra `new`, pyproject.toml:9)" in told
+    declared = 'conflicts = [[{ extra = "new" }, { extra = "old" }]]'
+    assert f"hint: never install them together, with `{declared}` in [tool.provenv]: solves" in told
+    house.project(more=f"{extras}[tool.provenv]\n{declared}\n")
+    house.do("lock")
+
+
+def test_yanked_versions_are_no_gaps_worth_telling(house: House) -> None:
+    for version in ("1.0", "2.0", "2.1", "3.0"):
+        house.wheel("core", version)
+    house.server.yanked["core-2.1-py3-none-any.whl"] = "broken"
+    for version in ("1.0", "2.0"):
+        house.wheel("web", version, ("core>=2",))
+    house.project("web", "core<2")
+    told = house.refused("lock")
+    assert "every version of web depends on core>=2" in told
+    assert "yanked" not in told
+
+
+def test_a_package_that_has_nothing_for_the_target(house: House) -> None:
+    house.wheel("core", "1.0b1")
+    house.project("core", more='[tool.provenv]\nprerelease = "disallow"\n')
+    told = house.refused("lock")
+    assert "no version of core can be used here" in told
+    assert told.count("pre-release") == 1

@@ -40,7 +40,8 @@ def test_why_tells_ways_bounds_and_what_is_in_the_way(grown: House) -> None:
         "  low<3 (middle 1.0)\n"
         "\n"
         "not 3.0:\n"
-        "  Because your project depends on low<2 (pyproject.toml:11) and low 3.0 is asked for, it cannot be had.\n"
+        "  Because your project depends on low<2 (group `dev`, pyproject.toml:11) and low 3.0 is asked for, "
+        "it cannot be had.\n"
     )
 
 

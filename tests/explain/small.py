@@ -102,6 +102,9 @@ class Index:
     def name(self, package: str) -> str:
         return package or "your project"
 
+    def passed_over(self, package: str) -> int:
+        return 0
+
     def versions(self, package: str) -> Sequence[str]:
         return [version for version, _ in self._packages.get(package, ())]
 

@@ -150,6 +150,9 @@ class Plain:
     def name(self, package: str) -> str:
         return package or "the root"
 
+    def passed_over(self, package: str) -> int:
+        return 0
+
     def versions(self, package: str) -> Sequence[str]:
         return [str(number) for number in range(1, self._sizes.get(package, 0) + 1)]
 

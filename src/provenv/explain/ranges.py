@@ -17,15 +17,16 @@ def is_everything(mask: int, versions: Sequence[str]) -> bool:
     return not ~(mask | 1) & ((2 << len(versions)) - 1)
 
 
-def spell(mask: int, versions: Sequence[str]) -> str:
+def spell(mask: int, versions: Sequence[str], passed_over: int = 0) -> str:
     """The candidates in ``mask`` as version clauses, or "" when it holds every one of several.
 
     ``versions`` names the candidates from 1 on. Gaps that hold only pre-releases are passed over, because nobody who
-    writes ``>=1.0,<2.0`` thinks of them. More than a few separate runs are cut short, with the number left out.
+    writes ``>=1.0,<2.0`` thinks of them; so are those in ``passed_over``. More than a few separate runs are cut short,
+    with the number left out.
     """
     if is_everything(mask, versions) and len(versions) > 1:
         return ""
-    names, members = _considered(mask, versions)
+    names, members = _considered(mask, versions, passed_over)
     if all(members) and len(names) > 1:
         return ""
     clauses = [_clause(names, first, last) for first, last in _runs(members)]
@@ -34,15 +35,15 @@ def spell(mask: int, versions: Sequence[str]) -> str:
     return f"{', '.join(clauses[: _SHOWN - 1])}, ... ({len(clauses) - _SHOWN} more), {clauses[-1]}"
 
 
-def _considered(mask: int, versions: Sequence[str]) -> tuple[list[str], list[bool]]:
+def _considered(mask: int, versions: Sequence[str], passed_over: int) -> tuple[list[str], list[bool]]:
     """The versions to speak of, ascending, and which of them are in the mask."""
     # Candidates ascend by preference, which need not be the order of versions: pre-releases may come first.
     numbered = list(enumerate(versions, start=1))
     with suppress(InvalidVersion):
         numbered.sort(key=lambda pair: Version(pair[1]))
-    finals = [(number, name) for number, name in numbered if not _is_prerelease(name)]
-    if any(mask >> number & 1 for number, _ in finals):
-        numbered = finals
+    kept = [(number, name) for number, name in numbered if not passed_over >> number & 1]
+    finals = [(number, name) for number, name in kept if not _is_prerelease(name)]
+    numbered = next((some for some in (finals, kept) if any(mask >> number & 1 for number, _ in some)), numbered)
     return [name for _, name in numbered], [bool(mask >> number & 1) for number, _ in numbered]
 
 

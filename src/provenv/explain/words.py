@@ -25,6 +25,9 @@ class Describe(Protocol):
     def versions(self, package: str) -> Sequence[str]:
         """The names of its candidates, 1 first; empty when the package does not exist."""
 
+    def passed_over(self, package: str) -> int:
+        """Candidates that nobody chooses unless it must be these: a gap of such in a range is not worth a word."""
+
     def needed(self, why: Hashable) -> str:
         """The need as its author wrote it: "torch>=2.8". It follows "depends on"."""
 
@@ -94,7 +97,7 @@ class Words:
         versions = self._describe.versions(package)
         if not versions:
             return name
-        clauses = spell(mask & ((2 << len(versions)) - 1), versions)
+        clauses = spell(mask & ((2 << len(versions)) - 1), versions, self._describe.passed_over(package))
         if clauses:
             return f"{name}{clauses}"
         # What is said of all versions but some pre-releases was not asked of these: they were never in question.

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
+from packaging.requirements import Requirement
+
 from provenv.explain.story import tell
 from provenv.solve.proof import Nogood
 from provenv.universe.answers import Answers
+from provenv.universe.rows import rows_of_requirement
 from provenv.universe.view import row_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from provenv.universe.view import Row
 
-__all__ = ["ASKED", "ProjectWords", "sentences"]
+__all__ = ["ASKED", "ProjectWords", "override_place", "sentences"]
+
+_OVERRIDES = ".override-dependencies["
+_EXTRAS = "project.optional-dependencies."
+_GROUPS = "dependency-groups."
 
 ASKED = "asked"
 """The place of a need that nobody wrote: a question of the form "why not this version?"."""
@@ -40,13 +47,18 @@ class ProjectWords:
         view = self._answers.views.get(package)
         return view.versions if view is not None else ()
 
+    def passed_over(self, package: str) -> int:
+        """The candidates that were yanked."""
+        view = self._answers.views.get(package)
+        return self._answers.never_chosen(view) if view is not None else 0
+
     def needed(self, why: Hashable) -> str:
         """A need as its author wrote it; one of the project with its line."""
         text = self._text(why)
         place = self._place(why)
         if place is None:
             return text
-        told = self.places.setdefault(place, f"({self._tell_place(place)})")
+        told = self.places.setdefault(place, f"({', '.join(filter(None, (_part_of(place), self._tell_place(place))))})")
         return f"{text} {told}"
 
     def name(self, package: str) -> str:
@@ -59,12 +71,14 @@ class ProjectWords:
         view = self._answers.views.get(name)
         if view is None:
             return f"no index has a package named {name}"
-        if not view.versions:
+        if not view.versions or not self._row(why)[3]:
             return f"no version of {name} can be used here"
         hidden = view.yanked if self._answers.admits_prereleases(name) else view.yanked | view.pre
         for mask in view.broken.values():
             hidden |= mask
-        offered = [version for at, version in enumerate(view.versions, 1) if not hidden >> at & 1]
+        everything = (2 << view.size) - 2
+        shown = everything & ~hidden & ~view.pre or everything & ~hidden
+        offered = [version for at, version in enumerate(view.versions, 1) if shown >> at & 1]
         newest = f" (the newest is {offered[-1]})" if offered else ""
         return f"no version of {name} that can be used here matches {text}{newest}"
 
@@ -88,6 +102,8 @@ class ProjectWords:
     def _place(self, why: Hashable) -> str | None:
         """The place of a line of the project; None for what a package needs."""
         parts = _parts(why)
+        if parts[0] == "override":
+            return override_place(self._texts, parts[2])
         return str(parts[1]) if parts[0] in ("root", "constraint") else None
 
     def _row(self, why: Hashable) -> Row:
@@ -112,6 +128,25 @@ def sentences(
                 known.add(place)
         told.append(sentence)
     return told
+
+
+def override_place(texts: Mapping[str, str], row: Row) -> str | None:
+    """The place of the override that says what this row says."""
+    for place, text in texts.items():
+        if _OVERRIDES in place and rows_of_requirement(Requirement(text), "")[1:] == row[1:]:
+            return place
+    return None
+
+
+def _part_of(place: str) -> str:
+    """The part of the project that a line belongs to, as one names it; nothing for what always holds."""
+    if _OVERRIDES in place:
+        return "your override"
+    for table, kind in ((_EXTRAS, "extra"), (_GROUPS, "group")):
+        _, found, rest = place.partition(table)
+        if found:
+            return f"{kind} `{rest.rpartition('[')[0]}`"
+    return ""
 
 
 def _parts(why: Hashable) -> tuple[Any, ...]:

@@ -25,8 +25,8 @@ __all__ = ["no_solution"]
 #: Of the versions that are no candidates, so many reasons are told per package.
 _REASONS_TOLD = 2
 #: Without a word of the user, narrowing the conflict and looking for ways out may each take this part of the time that
-#: the command took until then, but no less and no more than so many seconds.
-_PART, _LEAST, _MOST = 0.3, 0.3, 3.0
+#: the command took until then, but no less and no more than so many seconds. What the first leaves, the second has.
+_PART, _LEAST, _MOST = 0.3, 0.5, 3.0
 
 
 def no_solution(
@@ -53,12 +53,13 @@ def no_solution(
     places = Places(world)
     fixes: list[Fix] = []
     conflict = Conflict(places=(), refusal=refusal, is_minimal=True)
+    patience, begun = _patience(world), time.monotonic()
     if not is_optional:
-        conflict = narrowed(subject, refusal, Budget(_patience(world)))
+        conflict = narrowed(subject, refusal, Budget(patience))
     words = ProjectWords(conflict.refusal.answers, aimed["texts"], places.text)
     told = sentences(conflict.refusal.proof, words)
     if not is_optional:
-        budget = Budget(_patience(world))
+        budget = Budget(2 * patience - (time.monotonic() - begun))
         fixes = find_fixes(subject, lambda: everyone(subject), kept, conflict, aimed["texts"], budget)
         needs = {name: tuple(found) for name, found in words.specifiers.items()}
         fixes = ranked([*fixes, *other_python(world, subject, needs, answers_for, budget)])
@@ -67,7 +68,7 @@ def no_solution(
     message = f"the requirements cannot be satisfied{where}\n\n" + "\n".join(told)
     if not conflict.is_minimal:
         message += "\n(There was no time to find out whether all of these lines have a part in it.)"
-    hints = _ways_out(fixes, places) + _unknown(answers, words) + _excluded(answers, words)
+    hints = _ways_out(fixes, places) + _unknown(answers, words) + _excluded(answers, words, fixes)
     hint = "\n".join(hints or _lines(words, aimed, world.project_file)) or None
     return NoSolution(message, hint=hint, details=_details(aimed, target, conflict, told, fixes, places))
 
@@ -123,6 +124,8 @@ def _told(change: Change, places: Places) -> str:
         return f"use Python {change.after} ({place})"
     if change.kind == "prerelease" and change.before is None:
         return f'let pre-releases count with `prerelease = "{change.after}"`'
+    if change.kind == "conflicts":
+        return f"never install them together, with `{change.after}` in [tool.provenv]"
     if change.kind == "override":
         return f"add `{change.after}` to {place}, against what others say of it"
     if change.after is None:
@@ -134,9 +137,7 @@ def _told(change: Change, places: Places) -> str:
 
 def _unknown(answers: Answers, words: ProjectWords) -> list[str]:
     names = [name for name in words.specifiers if answers.views.get(name, answers) is None]
-    return [
-        f"no index has a package named `{name}`: check the spelling, or name its index with --index" for name in names
-    ]
+    return [f"check the spelling of `{name}`, or name its index with --index" for name in names]
 
 
 def _lines(words: ProjectWords, aimed: Aim, project_file: str) -> list[str]:
@@ -147,27 +148,36 @@ def _lines(words: ProjectWords, aimed: Aim, project_file: str) -> list[str]:
     return [f"change {'one of these' if len(listed) > 1 else 'this'} in {project_file}: {', '.join(listed)}"]
 
 
-def _excluded(answers: Answers, words: ProjectWords) -> list[str]:
-    """Versions that would do but are no candidates on the target, with the reason: often the real cause."""
+def _excluded(answers: Answers, words: ProjectWords, fixes: Sequence[Fix]) -> list[str]:
+    """Versions that would do but are no candidates on the target, with the reason: often the real cause.
+
+    Where there are ways out, only those of needs that no candidate meets, and nothing that a way out says already.
+    """
     hints = []
+    told = {change.kind for fix in fixes for change in fix.changes}
     for package, specifiers in words.specifiers.items():
         view = answers.views.get(package)
         if view is None:
             continue
+        hidden = answers.never_chosen(view) | (0 if answers.admits_prereleases(package) else view.pre)
+        offered = [version for at, version in enumerate(view.versions, 1) if not hidden >> at & 1]
         wanted = [SpecifierSet(text) for text in specifiers]
+        if fixes:
+            wanted = [one for one in wanted if not any(_admits(one, version) for version in offered)]
         by_reason: dict[str, list[str]] = {}
         yanked = [
             (version, "yanked, so it must be pinned with `==`")
             for at, version in enumerate(view.versions, 1)
-            if view.yanked >> at & 1
+            if view.yanked >> at & 1 and "yanked" not in told
         ]
         early = [
             (version, "a pre-release, which the setting `prerelease` does not admit")
             for at, version in enumerate(view.versions, 1)
-            if view.pre >> at & 1 and not answers.admits_prereleases(package)
+            if view.pre >> at & 1 and not answers.admits_prereleases(package) and "prerelease" not in told
         ]
         for version, reason in (*view.excluded, *yanked, *early):
-            if any(_admits(one, version) for one in wanted):
+            is_told = "python" in told and reason.startswith("needs Python")
+            if not is_told and any(_admits(one, version) for one in wanted):
                 by_reason.setdefault(reason, []).append(version)
         if by_reason:
             ranked = sorted(by_reason.items(), key=lambda item: -len(item[1]))[:_REASONS_TOLD]

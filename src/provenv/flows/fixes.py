@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from provenv.explain.relax import relaxed, rewritten
 from provenv.flows.conflict import Conflict, lines_in
+from provenv.flows.describe import override_place
 from provenv.flows.trial import Budget, Refusal, Subject, Variation, attempt
 from provenv.solve.core import facts_of
 from provenv.solve.solver import Solution
@@ -33,7 +34,7 @@ class Change:
 
     kind: str
     """``relax``, ``extras`` (one less), ``prerelease``, ``yanked``, ``python``, ``override`` (``where`` is a list that
-    ``after`` is added to) or ``remove``."""
+    ``after`` is added to), ``conflicts`` (``after`` is a line for the table of settings) or ``remove``."""
     where: str
     before: str | None
     """None for what is added."""
@@ -66,6 +67,7 @@ _OVERRIDES = "tool.provenv.override-dependencies"
 _MOST_OVERRIDES = 3
 _PRERELEASES = "tool.provenv.prerelease"
 _DEFAULT_PRERELEASE = "if-necessary-or-explicit"
+_CONFLICTS = "tool.provenv.conflicts"
 
 
 class _Search:
@@ -104,6 +106,8 @@ class _Search:
                 if frozenset(way) not in seen:
                     seen.add(frozenset(way))
                     ways.append(way)
+        self._relax_overrides(conflict)
+        self._declare_conflict(conflict.places)
         # To leave out the only line of a conflict is always possible, and no news.
         self._admit_prereleases(conflict)
         if not self._has_mild() and len(conflict.places) > 1:
@@ -172,6 +176,43 @@ class _Search:
         if outcome and not isinstance(outcome, Refusal):
             change = Change(kind="prerelease", where=_PRERELEASES, before=None, after=_DEFAULT_PRERELEASE)
             self._keep((change,), _PRERELEASE, _PRERELEASE, [*hidden, *self._told], outcome)
+
+    def _relax_overrides(self, conflict: Conflict) -> None:
+        """Widen an override that has a part in the conflict: nothing else can be said of its package."""
+        whys = [why for fact in facts_of(conflict.refusal.proof) for why in fact.whys if isinstance(why, tuple)]
+        for row in dict.fromkeys(why[2] for why in whys if why[0] == "override"):
+            place, (_, name, extras, _) = override_place(self._texts, row), row
+            outcome = self._solve({}, {name: [("", name, extras, "")]})
+            if place is None or isinstance(outcome, Refusal) or not outcome:
+                continue
+            step = self._step_to(place, row, outcome)
+            outcome = self._solve({}, {name: [step.row]}) if step is not None and step.row is not None else []
+            if step is None or step.row is None or isinstance(outcome, Refusal) or not outcome:
+                continue
+            before = self._texts[place]
+            change = Change(kind="relax", where=place, before=before, after=rewritten(before, step.row[3]))
+            self._keep((change,), step.weight, step.weight, [name, *self._told], outcome)
+
+    def _declare_conflict(self, places: Sequence[str]) -> None:
+        """Say that extras or groups whose lines exclude one another are never installed together."""
+        sections: dict[str, set[str]] = {}
+        for _, where, section in self._subject.target["rows"]:
+            sections.setdefault(where, set()).add(section)
+        if self._subject.without or any(len(sections.get(place, ())) != 1 for place in places):
+            return
+        parts = sorted({part for place in places for part in sections[place] if part})
+        if len(parts) < 2 or any(part.partition(":")[0] not in ("extra", "group") for part in parts):
+            return
+        solved: list[dict[str, str]] = []
+        for part in parts:
+            others = {where: None for where, of in sections.items() if of <= set(parts) - {part}}
+            outcome = self._solve(others)
+            if isinstance(outcome, Refusal) or not outcome:
+                return
+            solved += outcome
+        listed = ", ".join(f'{{ {kind} = "{name}" }}' for kind, _, name in (part.partition(":") for part in parts))
+        change = Change(kind="conflicts", where=_CONFLICTS, before=None, after=f"conflicts = [[{listed}]]")
+        self._keep((change,), _WIDER, -1, self._told, solved)
 
     def _override(self, conflict: Conflict) -> None:
         """Put the project's word in the place of all others about a package that it does not name."""

@@ -223,6 +223,10 @@ class Answers:
             self._yanks[view.name] = allowed
         return self._yanks[view.name]
 
+    def never_chosen(self, view: View) -> int:
+        """Candidates that were yanked and that the project does not pin."""
+        return view.yanked & ~self._allowed_yanks(view) if view.yanked else 0
+
     def _own(self) -> list[Row]:
         """What the project itself says: requirements, constraints and overrides."""
         rows = [other for row, _ in self.root for other in self.effective(row)]
