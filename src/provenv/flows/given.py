@@ -11,34 +11,20 @@ from provenv.flows.document import Document
 from provenv.flows.edits import Manner, changes_of
 from provenv.flows.wishes import read_wishes, wishes_of_words
 from provenv.flows.world import World
+from provenv.model.policy import KEYS as POLICY_KEYS
 
 __all__ = ["given_project", "package_name"]
 
 _LABEL = "command line"
 _SETTINGS = (
-    "build-constraint-dependencies",
-    "config-settings",
-    "config-settings-package",
-    "dependency-metadata",
-    "exclude-newer",
-    "exclude-newer-package",
-    "extra-build-dependencies",
+    *POLICY_KEYS,
     "extra-index-url",
     "find-links",
     "index",
-    "index-strategy",
     "index-url",
     "keyring-provider",
     "link-mode",
-    "no-binary",
-    "no-binary-package",
-    "no-build",
-    "no-build-isolation",
-    "no-build-isolation-package",
-    "no-build-package",
     "no-index",
-    "prerelease",
-    "resolution",
 )
 """What a project says of where to look and how to choose; its own needs stay its own."""
 
