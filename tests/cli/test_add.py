@@ -331,3 +331,13 @@ def test_a_root_without_a_project_has_groups_only(house: House) -> None:
     assert "there is no [project]" in house.refused("add", "alpha")
     house.do("add", "--dev", "--no-sync", "alpha")
     assert _document(house)["dependency-groups"] == {"dev": ["alpha>=1.0"]}
+
+
+def test_what_was_added_is_installed_whatever_part_it_is_of(house: House) -> None:
+    house.wheel("alpha")
+    house.wheel("beta")
+    house.project()
+    house.do("add", "--optional", "more", "alpha")
+    assert list(house.installed()) == ["alpha"]
+    house.do("add", "--group", "docs", "beta")
+    assert list(house.installed()) == ["beta"]

@@ -158,7 +158,8 @@ def test_the_first_failure_ends_the_other_builds(house: House) -> None:
     assert time.monotonic() - begin < 30
 
 
-def test_an_interrupt_leaves_no_build_behind(house: House) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_leaves_no_build_behind(house: House, number: int, code: int) -> None:
     write_tree(house.root / "quick", project_files("quick", is_static=True))
     slow_beside(house, "quick")
     begin = time.monotonic()
@@ -167,9 +168,9 @@ def test_an_interrupt_leaves_no_build_behind(house: House) -> None:
             assert time.monotonic() - begin < 20
             time.sleep(0.05)
         time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, said = process.communicate(timeout=20)
-    assert process.returncode == 130, said
+    assert process.returncode == code, said
     assert "Traceback" not in said
     assert time.monotonic() - begin < 30
 

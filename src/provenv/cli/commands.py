@@ -142,8 +142,11 @@ def add(words: Words, world: World, variables: Mapping[str, str]) -> int:
             from provenv.flows.init import begin_script
 
             begin_script(world)
-        locked = flow(world, addition_of(words, world, _place(words), variables))
-        return _after_edit(words, world, locked)
+        place = _place(words)
+        locked = flow(world, addition_of(words, world, place, variables))
+        # As in uv, what was added is installed, whatever part of the project it was added to.
+        parts = {place.kind: (place.name,)}
+        return _after_edit(words, world, locked, Choice(extras=parts.get("extra", ()), groups=parts.get("group", ())))
 
 
 def remove(words: Words, world: World, variables: Mapping[str, str]) -> int:
@@ -155,7 +158,7 @@ def remove(words: Words, world: World, variables: Mapping[str, str]) -> int:
         enter(world, words.package)
     with all_or_nothing(world):
         locked = flow(world, words.packages, _place(words), is_frozen=words.frozen)
-        return _after_edit(words, world, locked)
+        return _after_edit(words, world, locked, Choice())
 
 
 def tree(words: Words, world: World, variables: Mapping[str, str]) -> int:
@@ -292,7 +295,7 @@ def _upgrade_first(words: Words, world: World) -> None:
         )
 
 
-def _after_edit(words: Words, world: World, locked: Locked | None) -> int:
+def _after_edit(words: Words, world: World, locked: Locked | None, choice: Choice) -> int:
     if locked is None or (world.script is not None and not locked.is_written):
         say(words, f"Changed {world.project_file}")
         return 0
@@ -301,6 +304,6 @@ def _after_edit(words: Words, world: World, locked: Locked | None) -> int:
         return 0
     from provenv.flows.sync import sync as flow
 
-    synced = flow(world, Choice(), is_frozen=False, is_inexact=words.inexact, has_bytecode=words.compile_bytecode)
+    synced = flow(world, choice, is_frozen=False, is_inexact=words.inexact, has_bytecode=words.compile_bytecode)
     tell_sync(words, synced, is_dry=False, edited=locked)
     return 0

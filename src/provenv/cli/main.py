@@ -19,12 +19,16 @@ __all__ = ["main"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Mapping
 
     from provenv.build.builder import Workroom
     from provenv.cli.live import ColourChoice
     from provenv.flows.aimed import Aim
     from provenv.model.machine import Interpreter
+else:
+    # `signal` itself loads enum, which costs more than everything else here.
+    import _signal as signal
 
 
 def main(argv: list[str]) -> int:
@@ -46,17 +50,43 @@ def main(argv: list[str]) -> int:
     words.has_colour = wants_colour(choice, is_terminal=sys.stdout.isatty(), has_no_color=has_no_color)
     words.has_error_colour = wants_colour(choice, is_terminal=is_terminal, has_no_color=has_no_color)
     words.argv = argv
+    _heed_termination()
     try:
         with live:
             return _dispatch(words, live, variables)
     except ProvenvError as error:
         return _tell(error, words)
+    except _Terminated as termination:
+        sys.stderr.write("terminated\n")
+        return 128 + int(termination.args[0])
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+class _Terminated(KeyboardInterrupt):
+    """Another program, or a terminal that is gone, told this one to end; the argument is the signal's number."""
+
+
+def _heed_termination() -> None:
+    """Let a termination do what an interrupt does: end the builds, and put back what was half done.
+
+    Whoever is to be deaf to a signal stays so. A program that ``run`` becomes has none of this.
+    """
+    try:
+        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, _terminated)
+    except ValueError:
+        # Only the main thread hears signals.
+        return
+
+
+def _terminated(number: int, frame: object) -> None:
+    raise _Terminated(number)
 
 
 def _dispatch(words: Words, live: Live, variables: Mapping[str, str]) -> int:
