@@ -35,6 +35,23 @@ def keys(project: Path, text: str) -> None:
     (project / "pyproject.toml").write_text(f'[project]\nname = "demo"\n[tool.uv]\ncache-keys = {text}\n')
 
 
+def test_a_list_of_requirements_that_the_project_names_counts(project: Path, seen: Print) -> None:
+    (project / "wanted").mkdir()
+    (project / "wanted/base.txt").write_text("one")
+    (project / "notes.txt").write_text("")
+    before = seen()
+    (project / "wanted/base.txt").write_text("two")
+    assert seen() == before
+    with (project / "pyproject.toml").open("a") as file:
+        file.write('[tool.setuptools.dynamic]\ndependencies = { file = ["wanted/base.txt"] }\n')
+    before = seen()
+    (project / "wanted/base.txt").write_text("three")
+    assert seen() != before
+    before = seen()
+    (project / "notes.txt").write_text("more")
+    assert seen() == before
+
+
 def test_source_counts_only_where_it_is_copied(project: Path, seen: Print) -> None:
     before, all_before = seen(), seen(has_all_files=True)
     (project / "src/demo/more.py").write_text("")

@@ -15,7 +15,7 @@ from provenv.flows.memory import digest, recall, remember
 
 __all__ = ["aim"]
 
-_FORMAT = 3
+_FORMAT = 4
 """Of what is remembered."""
 
 TYPE_CHECKING = False

@@ -1,8 +1,8 @@
 """What a directory's build depends on, as a short digest. On the warm path.
 
 ``cache-keys`` of the directory's own project file (``[tool.provenv]``, else ``[tool.uv]``) name what counts: files,
-directories, variables, the commit of its repository. Without them, the files that describe the build count, and for an
-installation that is no editable one every file.
+directories, variables, the commit of its repository. Without them, the files that describe the build count, with the
+lists of requirements that they name, and for an installation that is no editable one every file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 
 from provenv.flows.memory import digest, recall, remember
 
-__all__ = ["fingerprint"]
+__all__ = ["build_files", "fingerprint"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+_LIST = rb"(?<![\w/.-])[\w-][\w./-]*\.(?:txt|in)\b"
 _IGNORED = frozenset(
     (".git", ".hg", ".mypy_cache", ".nox", ".pytest_cache", ".ruff_cache", ".svn", ".tox", ".venv", "__pycache__",
      "node_modules")
@@ -30,15 +31,42 @@ def fingerprint(cache: str, directory: str, variables: Mapping[str, str], *, has
     """Changes when a build of the project in ``directory`` may give another result.
 
     ``has_all_files``: without ``cache-keys`` every file counts by its size and time; else only the files that say how
-    to build. Reads three small files when nothing else is asked for.
+    to build. Reads three small files when nothing else is asked for or named.
     """
-    contents = [_content(os.path.join(directory, name)) for name in _BUILD_FILES]
+    contents = _contents(directory)
     keys = _keys(cache, contents[0])
     if keys is not None:
         return digest([_of_key(directory, kind, what, variables) for kind, what in keys])
     if has_all_files:
         return digest(sorted(_all_files(directory)))
-    return digest(contents, os.path.isdir(os.path.join(directory, "src")))
+    named = [_content(os.path.join(directory, name)) for name in _named(cache, contents)]
+    return digest(contents, os.path.isdir(os.path.join(directory, "src")), *named)
+
+
+def build_files(cache: str, directory: str) -> list[str]:
+    """The files that say how to build the project in ``directory``, and those that may be there one day; absolute."""
+    return [os.path.join(directory, name) for name in (*_BUILD_FILES, *_named(cache, _contents(directory)))]
+
+
+def _contents(directory: str) -> list[bytes | None]:
+    return [_content(os.path.join(directory, name)) for name in _BUILD_FILES]
+
+
+def _named(cache: str, contents: list[bytes | None]) -> list[str]:
+    """Lists of requirements that the build files name (``dependencies = {file = "requirements.txt"}``), by their
+    ending: whatever reads them, what they say becomes a part of METADATA.
+    """
+    if not any(ending in content for content in contents if content is not None for ending in (b".txt", b".in")):
+        return []
+    key = digest("named", contents)
+    known: list[str] | None = recall(cache, "build-files", key)
+    if known is None:
+        import re
+
+        found = {name for content in contents if content is not None for name in re.findall(_LIST, content)}
+        known = sorted(name.decode() for name in found)
+        remember(cache, "build-files", key, known)
+    return known
 
 
 def _content(path: str) -> bytes | None:

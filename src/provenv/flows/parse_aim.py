@@ -14,6 +14,7 @@ from provenv.errors import InputError, UsageError
 from provenv.flows.aimed import Aim, Policy, Reference
 from provenv.flows.aimed_target import Aiming, texts_of
 from provenv.flows.authors import Author
+from provenv.flows.fingerprint import build_files
 from provenv.flows.locations import locations_of
 from provenv.flows.lowering import without_secret
 from provenv.flows.memory import digest
@@ -255,8 +256,7 @@ def _build_files(world: World, aim: Aim, projects: Sequence[Project]) -> list[st
     directories = {world.directory, *aim["members"].values()}
     if any(project.has_cache_keys for project in projects) or not _local_directories(aim) <= directories:
         return None
-    names = ("pyproject.toml", "setup.py", "setup.cfg")
-    found = [os.path.join(directory, name) for directory in sorted(directories) for name in names]
+    found = [file for directory in sorted(directories) for file in build_files(world.cache, directory)]
     return [*found, *sorted(_local_archives(aim))]
 
 
