@@ -89,6 +89,25 @@ def test_a_repository_is_built_in_a_copy(house: House) -> None:
     assert not told["here"].startswith(str(house.cache))
 
 
+@needs_git
+def test_a_commit_is_what_is_locked_whatever_version_its_tags_tell(house: House) -> None:
+    files = project_files("lib", "1.0", is_static=True, is_dynamic_version=True)
+    files["small_backend.py"] += (
+        "\n_told = _read\ndef _read():\n    project, table, *rest = _told()\n"
+        "    return (project, {**table, 'version': os.environ.get('TAGGED', '1.0')}, *rest)\n"
+    )
+    origin = Repository(house.root / "origin")
+    origin.commit(files)
+    house.project(f"lib @ git+{origin.url}")
+    house.do("lock")
+    assert house.locked() == {"lib": "1.0"}
+    house.monkeypatch.setenv("TAGGED", "2.0")
+    told = house.do("sync")
+    assert "lib is 2.0 here and 1.0 in the lock, from the same commit" in told.err
+    assert house.installed() == {"lib": "2.0"}
+    assert "nothing to do" in house.do("sync").err
+
+
 def test_archives_tell_their_hash_and_those_of_an_index_nothing(house: House) -> None:
     build_sdist(house.server.directory, "indexed", "1.0")
     (house.directory / "files").mkdir()

@@ -9,6 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import nullcontext
 from typing import Any
 
+from packaging.version import Version
+
 from provenv.build.process import stop_builds
 from provenv.errors import InputError
 from provenv.flows.aim import aim
@@ -119,11 +121,18 @@ class _Making:
         top, project = laid_out(self._world, url, commit, item.revision, subdirectory)
         made = self._sources.built(
             item.name,
-            item.version,
+            # The commit is what is locked. The version may come from a tag that somebody put on it since, or took away.
+            None,
             (("commit", commit), *([("subdirectory", subdirectory)] if subdirectory else [])),
             lambda: copied_tree(top, project),
             runtime=self._runtime,
         )
+        version = WheelName.from_filename(made.filename).version
+        if item.version is not None and version != Version(item.version):
+            self._world.events.warned(
+                f"{item.name} is {version} here and {item.version} in the lock, from the same commit: its version "
+                "comes from git tags, or from a variable"
+            )
         info = {"vcs": "git", "commit_id": commit}
         if item.revision:
             info["requested_revision"] = item.revision
