@@ -149,7 +149,7 @@ def test_with_a_requirement_that_cannot_be_met(house: House) -> None:
     house.project()
     told = house.launch("run", "--with", "nonexistent", "python", "-c", "")
     assert told.code == 1
-    assert "no index has a package named `nonexistent`" in told.err
+    assert "depends on nonexistent (command line) and no index has a package named nonexistent" in told.err
     told = house.launch("run", "--with", "!!", "python", "-c", "")
     assert told.code == 2
     assert "`!!` is not a requirement" in told.err

@@ -31,9 +31,11 @@ class Places:
         return os.path.relpath(self._parts(where)[0], self._directory).replace(os.sep, "/")
 
     def text(self, where: str) -> str:
-        """``pyproject.toml:12``; the place as it is when it has no line."""
+        """``pyproject.toml:12``; the place as it is when it has no line, and only its origin where there is no file."""
         line = self.line(where)
-        return where if line is None else f"{self.file(where)}:{line}"
+        if line is not None:
+            return f"{self.file(where)}:{line}"
+        return where if os.path.exists(self._parts(where)[0]) else self.file(where)
 
     def _parts(self, where: str) -> tuple[str, str]:
         """The absolute path of the file and the key in it; a place without a file is in the project's own."""
