@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,8 +146,11 @@ class Tool:
 def write_project(project: Path, requirements: Requirements, index: str | None) -> None:
     """The same requirements in each tool's own form. The range of Python is what Poetry needs to find a solution."""
     listed = "".join(f'    "{line}",\n' for line in requirements.lines)
+    here = f"sys_platform == '{sys.platform}' and platform_machine == '{platform.machine()}'"
     (project / "pyproject.toml").write_text(
         f'[project]\nname = "bench"\nversion = "0"\nrequires-python = ">=3.11,<3.15"\ndependencies = [\n{listed}]\n\n'
+        # The figures of provenv are of a lock for this machine.
+        f'[tool.provenv]\nenvironments = ["{here}"]\n\n'
         "[tool.poetry]\npackage-mode = false\n\n[tool.pdm]\ndistribution = false\n"
         # Poetry has no variable for it.
         + (f'\n[[tool.poetry.source]]\nname = "bench"\nurl = "{index}"\n' if index else "")
