@@ -393,3 +393,22 @@ def test_a_lock_of_another_tool_gives_its_pins(house: House) -> None:
     assert "another tool made it" in house.refused("lock", "--check", "--refresh")
     house.do("lock", "--refresh")
     assert house.locked() == {"alpha": "1.0"}
+
+
+def test_a_first_lock_keeps_the_versions_of_uv(house: House) -> None:
+    for version in ("1.0", "1.5", "2.0"):
+        house.wheel("core", version)
+        house.wheel("other", version)
+    house.project("core", "other>=1.5")
+    lock = "".join(
+        f'[[package]]\nname = "{name}"\nversion = "1.0"\nsource = {{ registry = "x" }}\n' for name in ("core", "other")
+    )
+    (house.directory / "uv.lock").write_text(lock)
+    told = house.do("lock")
+    assert house.locked() == {"core": "1.0", "other": "2.0"}
+    assert "versions of uv.lock were kept" in told.err
+
+    (house.directory / "uv.lock").write_text(lock.replace('"1.0"', '"1.5"'))
+    assert "up to date" in house.do("lock").err
+    house.do("lock", "--upgrade")
+    assert house.locked() == {"core": "2.0", "other": "2.0"}

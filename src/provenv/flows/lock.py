@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from provenv.errors import NoSolution, StaleLock
+from provenv.errors import BuildError, NoSolution, StaleLock
 from provenv.flows import files
 from provenv.flows.aim import aim
 from provenv.flows.forked import chosen_sections
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from provenv.flows.aimed import Aim, AimedTarget
     from provenv.flows.prepared import Commit
     from provenv.flows.world import World
+    from provenv.lockfile.uv_lock import UvLock
 
 FORMAT = 2
 """Version of ``[tool.provenv]`` in the lock."""
@@ -72,7 +73,8 @@ def lock(
     nothing. Raises InputError, NoSolution, Unavailable; the old lock is then as it was.
     """
     aimed = aim(world)
-    data = files.read_if_there(world.lock_file)
+    # Whoever only wants to know what would be chosen has nothing to keep: a script without a lock of ours, for one.
+    data = None if world.is_only_here else files.read_if_there(world.lock_file)
     known = known_lock(world, data) if data is not None else None
     if known is not None and data is not None and not upgrade and not upgrade_packages:
         difference = known.difference(_inputs(aimed), FORMAT) or _moved(world, aimed, known)
@@ -129,11 +131,13 @@ def _lock_anew(
     # What was chosen under another rule is no wish under this one.
     is_same_rule = known is not None and _rule(known.inputs) == _rule(aimed["inputs"])
     kept = known if is_same_rule and not upgrade else None
-    solving = _Solving(world, aimed, kept, upgrade_packages)
+    other = None if upgrade or known is not None else _other_lock(world)
+    solving = _Solving(world, aimed, kept, other, upgrade_packages)
     solved = solving.all_targets()
     world.events.finished("resolve")
     tables, environments, grouped = merge(solved, _beside(world, aimed), aimed["conflicts"])
-    fresh = to_toml(_document(world, aimed, tables, environments, grouped, kept))
+    script = world.script and os.path.basename(world.script)
+    fresh = to_toml(_document(world, aimed, tables, environments, grouped, kept), script=script)
     new: dict[str, tuple[str, ...]] = {}
     for table in tables:
         new[table["name"]] = (*new.get(table["name"], ()), table.get("version", ""))
@@ -148,17 +152,41 @@ def _lock_anew(
         is_changed=is_changed,
         is_written=is_changed and not is_dry,
         warnings=tuple(dict.fromkeys(solving.warnings)),
-        notes=tuple(dict.fromkeys([*solving.left_out, *_different(solved), *_held(world, aimed, solved, is_changed)])),
+        notes=tuple(
+            dict.fromkeys(
+                [*_begun_with(other), *solving.left_out, *_different(solved), *_held(world, aimed, solved, is_changed)]
+            )
+        ),
     )
+
+
+def _other_lock(world: World) -> UvLock | None:
+    """What uv locked for the project: versions to begin with, so that changing the tool changes nothing else."""
+    if world.given is not None or world.script is not None:
+        return None
+    data = files.read_if_there(os.path.join(world.directory, "uv.lock"))
+    if data is None:
+        return None
+    from provenv.lockfile.uv_lock import UvLock
+
+    return UvLock(data)
+
+
+def _begun_with(other: UvLock | None) -> list[str]:
+    return [] if other is None else ["versions of uv.lock were kept where they fit: --upgrade lets go of them"]
 
 
 class _Solving:
     """Solves every target and every choice, each preferring what was chosen before it."""
 
-    def __init__(self, world: World, aimed: Aim, known: KnownLock | None, upgraded: Collection[str]) -> None:
+    def __init__(
+        self, world: World, aimed: Aim, known: KnownLock | None, other: UvLock | None, upgraded: Collection[str]
+    ) -> None:
         self._world = world
         self._aimed = aimed
         self._known = known
+        self._other = other
+        """The lock that another tool made of the project, before there was one of ours."""
         self._upgraded = upgraded
         self._earlier: dict[str, str] = {}
         self.warnings: list[str] = []
@@ -173,7 +201,7 @@ class _Solving:
             is_optional = not target["is_declared"] and target["name"] != here
             try:
                 found = [self._solved(target, fork, forks, is_optional=is_optional) for fork in forks.all]
-            except NoSolution as failure:
+            except (NoSolution, BuildError) as failure:
                 if not is_optional:
                     raise
                 self.left_out.append(f"left out {target['name']}: {_short(failure)}")
@@ -198,6 +226,10 @@ class _Solving:
             old = pins_of(self._known, target["environment"], target["name"], other_targets=names)
             kept = {name: version for name, version in old.items() if name not in self._upgraded}
             commits = {name: one for name, one in self._known.commits.items() if name not in self._upgraded}
+        elif self._other is not None:
+            pins = self._other.pins(target["environment"])
+            kept = {name: version for name, version in pins.items() if name not in self._upgraded}
+            commits = {name: one for name, one in self._other.commits().items() if name not in self._upgraded}
         packages, warnings = solve_target(
             self._world,
             self._aimed,
@@ -226,11 +258,12 @@ def _of_this_machine(world: World, aimed: Aim) -> str | None:
     return None
 
 
-def _short(failure: NoSolution) -> str:
+def _short(failure: NoSolution | BuildError) -> str:
     """The reason of a failure in one line: what cannot be used there, else the end of the story."""
     if failure.hint and "cannot be used here" in failure.hint:
         return failure.hint.splitlines()[0].replace("cannot be used here", "cannot be used there")
-    return failure.message.splitlines()[-1].rstrip(".")
+    lines = failure.message.splitlines()
+    return (lines[-1] if isinstance(failure, NoSolution) else lines[0]).rstrip(".")
 
 
 def _held(world: World, aimed: Aim, solved: Sequence[Solved], is_changed: bool) -> list[str]:
