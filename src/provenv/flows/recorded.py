@@ -98,12 +98,12 @@ def _sources(root: Author, aimed: Sequence[AimedTarget]) -> dict[str, list[str]]
 
 
 def _policy(project: Project, policy: Policy, usual: Policy) -> dict[str, Any]:
-    said: dict[str, Any] = {key: policy[key] for key in _CHOOSING}  # type: ignore[literal-required]
+    said: dict[str, Any] = {key: policy[key] for key in _CHOOSING}  # type: ignore[literal-required]  # keys of Policy
     said |= {key: project.policy[key] for key in _BUILDING if key in project.policy}
     return {
         key.replace("_", "-"): _plain(value)
         for key, value in sorted(said.items())
-        if value != usual[key]  # type: ignore[literal-required]
+        if value != usual[key]  # type: ignore[literal-required]  # the same keys
     }
 
 

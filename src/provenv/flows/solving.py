@@ -19,7 +19,7 @@ __all__ = ["Answered", "answered", "expect", "prepared_references", "solve_targe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
     from typing import Any
 
     from provenv.flows.aimed import Aim, AimedTarget
@@ -150,14 +150,17 @@ def answered(
     target = chosen_sections(target, without)
     prepared: Mapping[str, Prepared] = {}
     direct: dict[str, View] = {}
-    supply: Callable[[], Supply] = lambda: _supply(world, aimed, target, prepared)  # noqa: E731
+    made: Supply | None = None
     if target["references"]:
         prepared = prepared_references(world, aimed, target, commits or {})
         direct = {name: view for name, one in prepared.items() if (view := _known_view(world, target, one)) is not None}
         if len(direct) < len(prepared):
             made = _supply(world, aimed, target, prepared)
             direct = {name: _made_view(made, name) for name in prepared}
-            supply = lambda: made  # noqa: E731
+
+    def supply() -> Supply:
+        return _supply(world, aimed, target, prepared) if made is None else made
+
     answers = Answers(
         [(row, where) for row, where, section in target["rows"] if section not in without],
         directory=os.path.join(world.cache, "views", target["key"], aimed["index_key"]),
