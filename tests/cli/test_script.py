@@ -187,7 +187,7 @@ def test_the_python_that_the_script_requires(house: House) -> None:
     ("lines", "told"),
     [
         (["dependencies = ["], "task.py: not valid TOML"),
-        (['dependencies = ["a b"]'], "task.py: project.dependencies[0]"),
+        (['dependencies = ["a b"]'], "task.py: dependencies[0]"),
         (['dependencie = ["alpha"]'], "did you mean `dependencies`?"),
         (["dependencies = []", "# /// script"], None),
         (["dependencies = []", "/// script"], "begins inside the block"),
@@ -262,3 +262,33 @@ def test_a_block_is_begun_by_add(house: House) -> None:
         ["# ///", '"""What it does."""'],
     )
     assert "cannot be read" in house.refused("add", "--script", "missing.py", "alpha")
+
+
+def test_a_lock_of_uv_beside_a_script_is_left_alone(house: House) -> None:
+    house.wheel("alpha")
+    script = house.directory / "task.py"
+    script.write_text('# /// script\n# dependencies = ["alpha"]\n# ///\nimport alpha\nprint("ran")\n')
+    lock = house.directory / "task.py.lock"
+    lock.write_text('version = 1\nrevision = 3\n\n[manifest]\nrequirements = []\n\n[[package]]\nname = "alpha"\n')
+    before = lock.read_bytes()
+    told = house.launch("run", "task.py")
+    assert (told.code, told.out) == (0, "ran\n"), told
+    assert "is a lock of uv" in told.err
+    for words in (("run", "--locked", "task.py"), ("lock", "--script", "task.py")):
+        told = house.launch(*words)
+        assert told.code == 1
+        assert "is a lock of uv" in told.err
+        assert "move it away" in told.err
+    assert lock.read_bytes() == before
+    lock.unlink()
+    house.do("lock", "--script", "task.py")
+    assert b"task.py" in lock.read_bytes().splitlines()[0]
+
+
+def test_keys_of_a_script_are_named_as_they_are_written(house: House) -> None:
+    (house.directory / "task.py").write_text('# /// script\n# dependencies = "alpha"\n# ///\n')
+    told = house.launch("run", "task.py")
+    assert "task.py: dependencies: a list" in told.err
+    told = house.launch("run", "elsewhere.py")
+    assert told.code == 2
+    assert "there is no file `elsewhere.py`" in told.err

@@ -52,6 +52,8 @@ def execute(environment: str, command: Sequence[str], variables: Mapping[str, st
     Raises UsageError when there is no such program.
     """
     found = find_program(environment, command, variables)
+    if found is None and command[0].endswith((".py", ".pyw")):
+        raise UsageError(f"there is no file `{command[0]}`", hint="a script is named by its path from this directory")
     if found is None:
         raise UsageError(
             f"there is no program `{command[0]}` in {environment} or on PATH",

@@ -26,6 +26,12 @@ def script_environment(world: World, *, is_locked: bool = False, is_frozen: bool
     with uv, and a script that ran yesterday runs today. Raises StaleLock, and every error of ``lock``.
     """
     data = files.read_if_there(world.lock_file)
+    if data is not None and data.startswith(b"version = ") and not (is_locked or is_frozen):
+        from provenv.lockfile.read import is_of_uv
+
+        if is_of_uv(data):
+            world.events.warned(f"{world.lock_file} is a lock of uv: it is passed over")
+            data = None
     if data is None:
         if is_locked or is_frozen:
             raise StaleLock(

@@ -233,7 +233,7 @@ class Catalog:
                 f"{artifact.filename}: {redact(response.url)} answered with status {response.status}",
                 hint="give a user name and a password in the URL of the index or in .netrc"
                 if is_refused
-                else "the index may have removed the file: lock again",
+                else "the file may have been removed: lock again, or change its URL if the project names it",
             )
 
     def _copy(self, artifact: Artifact, path: str, write: Callable[[bytes], object]) -> None:

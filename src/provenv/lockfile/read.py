@@ -24,7 +24,14 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from provenv.errors import InputError, IntegrityError
 from provenv.model.plan import Unbuilt, Wanted
 
-__all__ = ["parse", "select"]
+__all__ = ["is_of_uv", "parse", "select"]
+
+_AGAIN = "bring back an older one, or remove it and run `provenv lock`"
+
+
+def is_of_uv(data: bytes) -> bool:
+    """Whether uv wrote a lock: beside a script it has the name that ours has."""
+    return data.startswith(b"version = ") and b"\n[[package]]\n" in data
 
 
 def parse(data: bytes, where: str) -> dict[str, Any]:
@@ -32,14 +39,18 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
     try:
         document = tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        hint = "run `provenv lock` to make it again"
+        hint = _AGAIN
         if b"\n<<<<<<< " in data or data.startswith(b"<<<<<<< "):
             hint = "it holds merge conflict markers: take either side, then run `provenv lock`"
         raise InputError(where, f"not valid TOML: {error}", hint=hint) from error
     try:
         Pylock.from_dict(document)
     except PylockValidationError as error:
-        raise InputError(where, f"not a valid lock: {error}", hint="run `provenv lock` to make it again") from error
+        if is_of_uv(data):
+            raise InputError(
+                where, "is a lock of uv", hint="move it away: provenv writes its own in this place"
+            ) from error
+        raise InputError(where, f"not a valid lock: {error}", hint=_AGAIN) from error
     return document
 
 

@@ -9,13 +9,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-_HEADER = "# Made by provenv from pyproject.toml. Do not edit: change the project, then run `provenv lock`.\n"
+_HEADER = "# Made by provenv from {}. Do not edit: change the {}, then run `provenv lock{}`.\n"
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 
 
-def to_toml(document: Mapping[str, Any]) -> bytes:
-    """A lock as bytes: keys in the order given, lists of tables as ``[[...]]`` at the top and inline below."""
-    lines = [_HEADER]
+def to_toml(document: Mapping[str, Any], *, script: str | None = None) -> bytes:
+    """A lock as bytes: keys in the order given, lists of tables as ``[[...]]`` at the top and inline below. It says
+    that it was made from ``pyproject.toml``, or from a script of that name.
+    """
+    about = (script, "script", f" --script {script}") if script else ("pyproject.toml", "project", "")
+    lines = [_HEADER.format(*about)]
     _table(document, "", lines)
     return "".join(lines).encode()
 

@@ -33,8 +33,9 @@ class Mistakes:
         self._found: list[tuple[str, str]] = []
 
     def add(self, key: str, problem: str) -> None:
-        """Note a mistake at a key."""
-        self._found.append((key, problem))
+        """Note a mistake at a key. The keys of ``[project]`` stand at the top of a script's metadata."""
+        is_script = not self._where.endswith(".toml")
+        self._found.append((key.removeprefix("project.") if is_script else key, problem))
 
     def check(self) -> None:
         """Raise one InputError with everything that was noted."""
