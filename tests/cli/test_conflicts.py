@@ -133,3 +133,18 @@ def test_a_package_that_has_nothing_for_the_target(house: House) -> None:
     told = house.refused("lock")
     assert "no version of core can be used here" in told
     assert told.count("pre-release") == 1
+
+
+def test_members_of_a_workspace_that_disagree(house: House) -> None:
+    house.wheel("core", "1.0")
+    house.wheel("core", "2.0")
+    for name, need in (("left", "core<2"), ("right", "core>=2")):
+        member = house.directory / "packages" / name / "pyproject.toml"
+        member.parent.mkdir(parents=True)
+        member.write_text(f'[project]\nname = "{name}"\nversion = "0"\ndependencies = ["{need}"]\n')
+    house.project(more='[tool.provenv.workspace]\nmembers = ["packages/*"]\n')
+    told = house.refused("lock")
+    assert "left==0 depends on core<2 (packages/left/pyproject.toml:4)" in told
+    assert "hint: relax `core<2` to `core` (packages/left/pyproject.toml:4): solves with core 2.0" in told
+    assert "or relax `core>=2` to `core>=1.0` (packages/right/pyproject.toml:4): solves with core 1.0" in told
+    assert "remove" not in told

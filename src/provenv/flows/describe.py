@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from provenv.universe.view import Row
 
-__all__ = ["ASKED", "ProjectWords", "override_place", "sentences"]
+__all__ = ["ASKED", "ProjectWords", "place_beside", "sentences"]
 
 _OVERRIDES = ".override-dependencies["
 _EXTRAS = "project.optional-dependencies."
@@ -102,9 +102,9 @@ class ProjectWords:
     def _place(self, why: Hashable) -> str | None:
         """The place of a line of the project; None for what a package needs."""
         parts = _parts(why)
-        if parts[0] == "override":
-            return override_place(self._texts, parts[2])
-        return str(parts[1]) if parts[0] in ("root", "constraint") else None
+        if parts[0] in ("root", "constraint"):
+            return str(parts[1])
+        return place_beside(why, self._texts, self._answers.root)
 
     def _row(self, why: Hashable) -> Row:
         """The need behind a reason."""
@@ -130,12 +130,28 @@ def sentences(
     return told
 
 
-def override_place(texts: Mapping[str, str], row: Row) -> str | None:
-    """The place of the override that says what this row says."""
+def place_beside(why: Hashable, texts: Mapping[str, str], root: Sequence[tuple[Row, str]]) -> str | None:
+    """The place of what the user wrote elsewhere than in the project's own needs; None for what others wrote.
+
+    An override stands in place of a need, and a member of the workspace has its needs in a file of its own.
+    """
+    kind, giver, row = _parts(why)[:3] if len(_parts(why)) > 2 else ("", "", None)
+    if kind == "override":
+        tables = [_OVERRIDES]
+    elif kind == "needs":
+        own = f"project.optional-dependencies.{row[0]}[" if row[0] else "project.dependencies["
+        labels = (where.removesuffix("project") for need, where in root if need[1] == giver and _is_member(where))
+        tables = [label + own for label in dict.fromkeys(labels)]
+    else:
+        return None
     for place, text in texts.items():
-        if _OVERRIDES in place and rows_of_requirement(Requirement(text), "")[1:] == row[1:]:
+        if any(table in place for table in tables) and rows_of_requirement(Requirement(text), "")[1:] == row[1:]:
             return place
     return None
+
+
+def _is_member(where: str) -> bool:
+    return where.endswith(": project")
 
 
 def _part_of(place: str) -> str:

@@ -7,11 +7,12 @@ conflict is widened by a line of that one, as long as nothing smaller was found 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from provenv.explain.relax import relaxed, rewritten
 from provenv.flows.conflict import Conflict, lines_in
-from provenv.flows.describe import override_place
+from provenv.flows.describe import place_beside
 from provenv.flows.trial import Budget, Refusal, Subject, Variation, attempt
 from provenv.solve.core import facts_of
 from provenv.solve.solver import Solution
@@ -106,7 +107,7 @@ class _Search:
                 if frozenset(way) not in seen:
                     seen.add(frozenset(way))
                     ways.append(way)
-        self._relax_overrides(conflict)
+        self._relax_beside(conflict)
         self._declare_conflict(conflict.places)
         # To leave out the only line of a conflict is always possible, and no news.
         self._admit_prereleases(conflict)
@@ -177,21 +178,31 @@ class _Search:
             change = Change(kind="prerelease", where=_PRERELEASES, before=None, after=_DEFAULT_PRERELEASE)
             self._keep((change,), _PRERELEASE, _PRERELEASE, [*hidden, *self._told], outcome)
 
-    def _relax_overrides(self, conflict: Conflict) -> None:
-        """Widen an override that has a part in the conflict: nothing else can be said of its package."""
+    def _relax_beside(self, conflict: Conflict) -> None:
+        """Widen an override, or a need of a member of the workspace, that has a part in the conflict."""
+        root = self._subject.answers.root
         whys = [why for fact in facts_of(conflict.refusal.proof) for why in fact.whys if isinstance(why, tuple)]
-        for row in dict.fromkeys(why[2] for why in whys if why[0] == "override"):
-            place, (_, name, extras, _) = override_place(self._texts, row), row
-            outcome = self._solve({}, {name: [("", name, extras, "")]})
-            if place is None or isinstance(outcome, Refusal) or not outcome:
+        for why in dict.fromkeys(whys):
+            place = place_beside(why, self._texts, root)
+            if place is None:
                 continue
-            step = self._step_to(place, row, outcome)
-            outcome = self._solve({}, {name: [step.row]}) if step is not None and step.row is not None else []
+            row: Row = why[2]
+            _, name, extras, _ = row
+            outcome = self._solve_beside(why, (row[0], name, extras, ""))
+            step = self._step_to(place, row, outcome) if outcome and not isinstance(outcome, Refusal) else None
+            outcome = self._solve_beside(why, step.row) if step is not None and step.row is not None else []
             if step is None or step.row is None or isinstance(outcome, Refusal) or not outcome:
                 continue
             before = self._texts[place]
             change = Change(kind="relax", where=place, before=before, after=rewritten(before, step.row[3]))
             self._keep((change,), step.weight, step.weight, [name, *self._told], outcome)
+
+    def _solve_beside(self, why: tuple[Any, ...], row: Row) -> Refusal | list[dict[str, str]]:
+        """What comes of another override, or of another need of a member."""
+        kind, giver, before = why[:3]
+        if kind == "override":
+            return self._solve({}, {row[1]: [row]})
+        return self._solve({}, needs={(giver, before): row})
 
     def _declare_conflict(self, places: Sequence[str]) -> None:
         """Say that extras or groups whose lines exclude one another are never installed together."""
@@ -267,10 +278,11 @@ class _Search:
         rows: Mapping[str, Row | None],
         overrides: Mapping[str, Sequence[Row]] | None = None,
         prerelease: str | None = None,
+        needs: Mapping[tuple[str, Row], Row] | None = None,
     ) -> Refusal | list[dict[str, str]]:
         """Package -> version for every target, as a lock would choose them; empty when there was no time to know."""
-        changed = overrides or {}
-        variation = Variation(rows=rows, pins=self._kept, overrides=changed, prerelease=prerelease)
+        changed = Variation(rows=rows, overrides=overrides or {}, prerelease=prerelease, needs=needs or {})
+        variation = replace(changed, pins=self._kept)
         first = attempt(self._subject, variation, self._budget)
         if isinstance(first, Refusal) or first is None:
             return first or []
@@ -284,8 +296,7 @@ class _Search:
         earlier: dict[str, str] = {}
         for subject in self._everyone:
             pins = {**earlier, **self._kept}
-            variation = Variation(rows=rows, pins=pins, overrides=changed, prerelease=prerelease)
-            outcome = attempt(subject, variation, self._budget)
+            outcome = attempt(subject, replace(changed, pins=pins), self._budget)
             if isinstance(outcome, Refusal) or outcome is None:
                 return outcome or []
             solved.append(_versions(subject, outcome))

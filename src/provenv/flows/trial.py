@@ -15,12 +15,12 @@ from provenv.flows.aimed import AimedTarget
 from provenv.solve.proof import Nogood, Unsolvable
 from provenv.solve.solver import Solution
 from provenv.solve.types import Unusable
-from provenv.universe.answers import Answers
+from provenv.universe.answers import ROOT, Answers
 from provenv.universe.settle import settle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from provenv.solve.types import Answer, Ask
+    from provenv.solve.types import Answer, Ask, Rule
     from provenv.universe.view import Row
 
 __all__ = ["Budget", "Refusal", "Subject", "Variation", "attempt", "varied"]
@@ -57,7 +57,8 @@ class Variation:
     ``rows`` maps a place to the need that stands there instead, None for no need at all; ``added`` are further needs
     with the reason of each. With ``only``, the lines at all other places are left out; with ``pins``, these versions
     are preferred in place of those that the first solve preferred. ``overrides`` stand in place of every need of a
-    package, besides those that the project has; ``prerelease`` is another policy of pre-releases.
+    package, besides those that the project has; ``prerelease`` is another policy of pre-releases; ``needs`` maps
+    package and need to what that package needs instead.
     """
 
     rows: Mapping[str, Row | None] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class Variation:
     pins: Mapping[str, str] | None = None
     overrides: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     prerelease: str | None = None
+    needs: Mapping[tuple[str, Row], Row] = field(default_factory=dict)
 
     def applied(self, lines: Sequence[tuple[Row, str]]) -> list[tuple[Row, str]]:
         """Lines of the project, each with its place, as the variation has them."""
@@ -93,6 +95,7 @@ class _Tried(Answers):
     """
 
     has_passed_over = False
+    needs: Mapping[tuple[str, Row], Row]
 
     def answer(self, ask: Ask) -> Answer:
         view = self.views.get(ask.package)
@@ -101,6 +104,9 @@ class _Tried(Answers):
             self.has_passed_over = True
             return Unusable(unread, ("broken", ask.package, _UNREAD))
         return super().answer(ask)
+
+    def _rules(self, rows: Sequence[tuple[Row, int, tuple[object, ...]]], package: str = ROOT) -> tuple[Rule, ...]:
+        return super()._rules([(self.needs.get((package, row), row), when, why) for row, when, why in rows], package)
 
 
 def attempt(subject: Subject, variation: Variation, budget: Budget) -> Solution | Refusal | None:
@@ -131,6 +137,7 @@ def varied(subject: Subject, variation: Variation) -> _Tried:
         excludes=tuple(first._excludes),
         now=first._now,
     )
+    answers.needs = variation.needs
     answers.views = first.views
     for view in answers.views.values():
         if view is not None:
