@@ -59,3 +59,12 @@ def test_who_edits_or_syncs_is_told_too_but_once(house: House) -> None:
     assert held not in house.do("sync").err
     house.lock_file.unlink()
     assert held in house.do("sync").err
+
+
+def test_the_tightest_bound_is_named_and_an_override_before_all_lines(house: House) -> None:
+    for version in ("1.0", "2.0", "3.0"):
+        house.wheel("low", version)
+    house.project("low<3", more='[tool.provenv]\nconstraint-dependencies = ["low<2"]\n')
+    assert "low 1.0 (newest 3.0) held by your `low<2`" in house.do("lock").err
+    house.project("low<2", more='[tool.provenv]\noverride-dependencies = ["low==2.0"]\n')
+    assert "low 2.0 (newest 3.0) held by your `override-dependencies`" in house.do("lock").err

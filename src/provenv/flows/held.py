@@ -89,9 +89,13 @@ class _Held:
     def _holder(self, view: View, lines: list[tuple[Row, str]]) -> str | None:
         """Who holds a package, to be told after its name; None when nobody does."""
         subject, best = self._subject, newest(view)
-        for row, where in (*lines, *subject.answers.constraints.get(view.name, ())):
-            if not subject.answers.mask(view, row[3]) >> best & 1:
-                return f" held by {self._line(where)}"
+        if any(not subject.answers.mask(view, row[3]) >> best & 1 for row in self._replacing(view.name)):
+            return " held by your `override-dependencies`"
+        bounds = [] if self._replacing(view.name) else [*lines, *subject.answers.constraints.get(view.name, ())]
+        held = [(subject.answers.mask(view, row[3]), where) for row, where in bounds]
+        if holding := [(mask.bit_length(), where) for mask, where in held if not mask >> best & 1]:
+            # Of several that hold it the one that leaves it lowest: to change another one would not help.
+            return f" held by {self._line(min(holding, key=lambda found: found[0])[1])}"
         outcome = with_newest(subject, view, self._budget) if not self._budget.is_spent else None
         if outcome is None:
             return self._bounding(view, best) or " held by others"
@@ -105,6 +109,10 @@ class _Held:
         if holder is None:
             return f" held by {line}" if line else None
         return f" held by {holder} {self._chosen[holder]}" + (f", for {line}" if line else "")
+
+    def _replacing(self, name: str) -> Sequence[Row]:
+        """What stands in place of every need of a package."""
+        return self._subject.target["overrides"].get(name, ())
 
     def _bounding(self, view: View, best: int) -> str | None:
         """Without a proof: the first chosen package whose own need leaves the newest out."""
