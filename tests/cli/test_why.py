@@ -75,3 +75,17 @@ def test_an_old_pin_is_held_by_nobody(grown: House) -> None:
 def test_a_package_that_is_not_there(grown: House) -> None:
     assert "`ghost` is not in the lock" in grown.refused("why", "ghost", code=2)
     assert "there is no target named `moon`" in grown.refused("why", "low", "--target", "moon", code=2)
+
+
+def test_what_an_extra_adds_is_needed_by_those_who_ask_for_it(house: House) -> None:
+    house.wheel("low")
+    house.wheel("tool", "1.0", extras={"fast": ("low",), "all": ("tool[fast]",)})
+    house.wheel("plain", "1.0", ("tool",))
+    house.wheel("full", "1.0", ("tool[all]",))
+    house.project("plain", "full")
+    house.do("lock")
+    told = house.do("why", "low").out
+    assert (
+        "full (pyproject.toml:7) -> full 1.0 needs tool[all] -> tool 1.0 needs tool[fast] -> tool 1.0 needs low" in told
+    )
+    assert "plain" not in told

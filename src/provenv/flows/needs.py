@@ -24,7 +24,8 @@ def who_needs(subject: Subject, solution: Solution) -> dict[str, list[tuple[str,
         for extra in ("", *solution.extras.get(name, ())):
             for row in _needs(view, candidate, extra):
                 for needed in subject.answers.effective(row):
-                    if needed[1] in solution.chosen and needed[1] != name:
+                    # A package may need itself with a further extra; without one that says nothing.
+                    if needed[1] in solution.chosen and (needed[1] != name or needed[2]):
                         users.setdefault(needed[1], []).append((name, needed))
     return users
 
@@ -36,23 +37,31 @@ def ways_to(
 
     Each is the place of the line and the needs on the way: first the line's own, last one of the package.
     """
-    onward: dict[str, Row | None] = {name: None}
-    waiting = deque([name])
+    # What an extra adds is needed only by those who ask for the extra: each place is a package and one extra or none.
+    onward: dict[tuple[str, str], tuple[Row, tuple[str, str]] | None] = {(name, ""): None}
+    waiting = deque(onward)
     while waiting:
         here = waiting.popleft()
-        for user, row in users.get(here, ()):
-            if user not in onward:
-                onward[user] = row
-                waiting.append(user)
+        for user, row in users.get(here[0], ()):
+            if here[1] in ("", *row[2]) and (user, row[0]) not in onward:
+                onward[user, row[0]] = row, here
+                waiting.append((user, row[0]))
     found = []
     for line, where in lines:
-        if line[1] not in onward:
-            continue
-        way = [line]
-        while (step := onward[way[-1][1]]) is not None:
-            way.append(step)
-        found.append((where, way))
+        ways = [_way(line, (line[1], extra), onward) for extra in ("", *line[2]) if (line[1], extra) in onward]
+        if ways:
+            found.append((where, min(ways, key=len)))
     return sorted(found, key=lambda item: len(item[1]))
+
+
+def _way(
+    line: Row, start: tuple[str, str], onward: Mapping[tuple[str, str], tuple[Row, tuple[str, str]] | None]
+) -> list[Row]:
+    way, here = [line], start
+    while (step := onward[here]) is not None:
+        row, here = step
+        way.append(row)
+    return way
 
 
 def _needs(view: View | None, candidate: int, extra: str) -> list[Row]:

@@ -157,7 +157,7 @@ class _Explained:
             if row[1] == self._name and row[3] and where in self._texts:
                 yield Bound(by=self._places.text(where), need=self._text(where, row))
         for user, row in self._users.get(self._name, ()):
-            if row[3]:
+            if row[3] and user != self._name:
                 yield Bound(by=f"{user} {self._version(user)}", need=row_text(row))
 
     def _newer(self) -> Newer | None:
