@@ -350,6 +350,16 @@ class TestCommands:
         assert house.installed()["torch_like"] == "2.0"
         assert imported(house) == {"torch_like": "2.0"}
 
+    def test_what_a_build_told_is_forgotten_when_it_is_built_otherwise(self, house: House) -> None:
+        house.wheel("torch-like", "1.0")
+        flash(house)
+        more = "[tool.provenv.extra-build-dependencies]\nflash-like = ['torch-like']\n"
+        house.project("flash-like", more=more)
+        house.do("lock")
+        house.lock_file.unlink()
+        house.project("flash-like")
+        assert "flash-like 1.0 cannot be built" in house.refused("lock")
+
     def test_or_is_taken_from_the_environment_itself(self, house: House) -> None:
         house.wheel("torch-like", "1.0")
         flash(house)

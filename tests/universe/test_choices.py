@@ -54,6 +54,12 @@ def test_views_of_different_policies_are_kept_apart() -> None:
         {"index_strategy": "unsafe-best-match"},
         {"metadata": [{"name": "alpha", "requires-dist": []}]},
         {"metadata": [{"name": "alpha", "requires-dist": ["beta"]}]},
+        {"extra_build": {"alpha": [("beta", False)]}},
+        {"extra_build": {"alpha": [("beta", True)]}},
+        {"config_settings": {"with": "gpu"}},
+        {"config_settings_package": {"alpha": {"with": "gpu"}}},
+        {"build_constraints": ["setuptools<80"]},
+        {"no_build_isolation_packages": ["alpha"]},
     ]
     names = [Choices(policy, NOON).file_name("alpha") for policy in policies]
 
@@ -61,6 +67,7 @@ def test_views_of_different_policies_are_kept_apart() -> None:
     assert len(set(names)) == len(names)
     # What is said of another package changes nothing here.
     assert Choices({"no_build_packages": ["beta"]}, NOON).file_name("alpha") == "alpha"
+    assert Choices({"extra_build": {"beta": [("gamma", False)]}}, NOON).file_name("alpha") == "alpha"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+#: What a policy says of how packages are built: of all of them, or of one.
+_WAYS = ("build_constraints", "config_settings", "no_build_isolation")
+_WAYS_OF_PACKAGES = ("config_settings_package", "extra_build")
+
 #: Index strategies under which the pages of several indexes are combined -> mark in the names of views.
 _COMBINED = {"unsafe-first-match": ".f", "unsafe-best-match": ".c"}
 
@@ -50,6 +54,7 @@ class Choices:
             or self._no_build_packages
             or self._no_binary_packages
             or self._metadata
+            or any(map(known.get, (*_WAYS, *_WAYS_OF_PACKAGES, "no_build_isolation_packages")))
             or known.get("exclude_newer")
             or known.get("exclude_newer_package")
             or self.strategy != "first-index"
@@ -94,6 +99,14 @@ class Choices:
         """What ``dependency-metadata`` says of the package, one table per version or one for all."""
         return [table for table in self._metadata if table.get("name") == name]
 
+    def way(self, name: str) -> list[Any]:
+        """How the package is built, where that is not the usual way: what it then needs may be something else."""
+        policy = self._policy
+        said: list[Any] = [policy.get(key) for key in _WAYS]
+        said += [(policy.get(key) or {}).get(name) for key in _WAYS_OF_PACKAGES]
+        said.append(name in policy.get("no_build_isolation_packages", ()))
+        return said if any(said) else []
+
     def file_name(self, name: str) -> str:
         """The name of the file that keeps the package's view: it tells what the view depends on besides the page.
 
@@ -105,9 +118,15 @@ class Choices:
         marks += "" if self.has_wheels(name) else ".s"
         marks += "" if self.cutoff(name) is None else ".x"
         marks += _COMBINED.get(self.strategy, "")
-        if told := self.told(name):
-            import marshal
-            from _blake2 import blake2b
-
-            marks += f".m{blake2b(marshal.dumps(told, 2), digest_size=8).hexdigest()}"
+        marks += _mark("m", self.told(name)) + _mark("w", self.way(name))
         return name + marks
+
+
+def _mark(letter: str, said: list[Any]) -> str:
+    """A short digest of plain values; nothing of nothing."""
+    if not said:
+        return ""
+    import marshal
+    from _blake2 import blake2b
+
+    return f".{letter}{blake2b(marshal.dumps(said, 2), digest_size=8).hexdigest()}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Row: TypeAlias = tuple[str, str, tuple[str, ...], str]
     """One need: the extra that adds it (or ""), the package needed, its extras, its version specifier."""
 
-_FORMAT = 8
+_FORMAT = 9
 
 
 class View:
