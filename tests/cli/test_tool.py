@@ -10,6 +10,7 @@ import pytest
 
 from tests.worlds.house import House, Told
 from tests.worlds.imports import heavy_imports, imports_of
+from tests.worlds.sdists import project_files, write_tree
 
 _MAIN = "import sys\ndef main():\n    print({version!r}, sys.argv[1:])\n"
 
@@ -162,6 +163,22 @@ def test_a_failed_install_leaves_things_as_they_were(house: House) -> None:
     house.refused("tool", "install", "alpha>=7")
     assert house.do("tool", "list", "--show-version-specifiers").out == before
     assert _run(house, "alpha").out == "alpha 1.0 []\n"
+
+
+def test_a_directory_that_is_worked_on(house: House) -> None:
+    files = project_files("alpha", is_static=True, files={"alpha.py": _MAIN.format(version="first")})
+    files["small_backend.py"] += (
+        "\ndef build_editable(into, config_settings=None, metadata_directory=None):\n"
+        "    told = '[console_scripts]\\nalpha = alpha:main\\n'\n"
+        "    pth = os.getcwd() + '\\n'\n"
+        "    return _wheel(into, config_settings, {'a.pth': pth, 'alpha-1.0.dist-info/entry_points.txt': told})\n"
+    )
+    write_tree(house.root / "alpha", files)
+    house.do("tool", "install", "--editable", "../alpha")
+    assert "required: --editable ../alpha" in house.do("tool", "list", "--show-version-specifiers").out
+    (house.root / "alpha/alpha.py").write_text(_MAIN.format(version="second"))
+    program = _programs(house) / "alpha"
+    assert "second" in subprocess.run([program], capture_output=True, text=True, check=True).stdout
 
 
 def test_where_tools_are_kept(house: House) -> None:

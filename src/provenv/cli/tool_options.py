@@ -30,6 +30,7 @@ def tool_options(to: argparse.ArgumentParser, command: Command) -> None:
     install = command(commands, "install", "install a package, and link its programs to a directory on PATH")
     install.add_argument("package", metavar="PACKAGE", help="as `ruff`, `ruff@0.6.0`, `ruff>=0.6`, a URL or a path")
     _additions(install)
+    install.add_argument("-e", "--editable", action="store_true", help="PACKAGE is a directory, used as it is")
     install.add_argument("--force", action="store_true", help="replace programs of others, and install anew")
     install.add_argument("-U", "--upgrade", action="store_true", help="take the newest version")
     choosing_options(install)

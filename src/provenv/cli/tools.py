@@ -88,7 +88,9 @@ def _install(words: Words, world: World, variables: Mapping[str, str]) -> int:
 
     additions, shelf = additions_of(words, variables), shelf_of(variables)
     request = request_of(words.package)
-    found, synced = install(world, shelf, request, additions, is_forced=words.force, upgrades=words.upgrade)
+    found, synced = install(
+        world, shelf, request, additions, is_editable=words.editable, is_forced=words.force, upgrades=words.upgrade
+    )
     if synced is None:
         say(words, f"`{found.name}` is already installed")
         return 0

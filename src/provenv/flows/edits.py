@@ -87,15 +87,16 @@ def _change(
         _refuse(wish, manner, is_git=False, is_directory=False)
         return Change(requirement=_requirement(wish, wish.requirement.name, manner, wish.requirement.specifier))
     rule = _rule(place, manner, here, directory)
-    full = os.path.join(directory, str(rule["path"])) if "path" in rule else ""
+    # The directory of a tool is not there yet: a path through it would lead nowhere.
+    full = os.path.normpath(os.path.join(directory, str(rule["path"]))) if "path" in rule else ""
     is_directory = bool(full) and os.path.isdir(full)
     _refuse(wish, manner, is_git="git" in rule, is_directory=is_directory)
     if is_directory and (wish.is_editable or manner.is_editable is not None):
         rule["editable"] = manner.is_editable is not False
     name = wish.name or find_name(wish, rule)
     member = None
-    if is_directory and _is_member(os.path.normpath(full), root, manner):
-        member = os.path.normpath(full)
+    if is_directory and _is_member(full, root, manner):
+        member = full
         rule = {"workspace": True, **{key: rule[key] for key in ("editable",) if key in rule}}
     requirement = _requirement(wish, name, manner, SpecifierSet())
     if manner.is_raw:

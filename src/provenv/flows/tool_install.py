@@ -82,24 +82,30 @@ def install(
     request: Request,
     additions: Additions,
     *,
+    is_editable: bool = False,
     is_forced: bool = False,
     upgrades: bool = False,
 ) -> tuple[Tool, Synced | None]:
     """Install a tool, or bring it to what is asked for now; what was done, None when there was nothing to do.
 
-    A program of somebody else is replaced only when ``is_forced``. Raises InstallError, UsageError for a package
-    without programs, and every error of ``sync``; what was there before is then still there.
+    A directory may be installed as ``is_editable``. A program of somebody else is replaced only when ``is_forced``.
+    Raises InstallError, UsageError for a package without programs, and every error of ``sync``; what was there before
+    is then still there.
     """
+    itself = (request.requirement,)
     asked = Additions(
-        (request.requirement, *additions.requirements),
+        (*(() if is_editable else itself), *additions.requirements),
         here=additions.here,
-        editables=additions.editables,
+        editables=(*(itself if is_editable else ()), *additions.editables),
         files=additions.files,
         variables=additions.variables,
     )
     name = package_name(world, request.requirement, additions.here)
     before = tool(world, shelf, name) if not is_forced else None
-    requirements = tuple(redact(text) for text in (*asked.requirements, *asked.editables, *asked.files))
+    requirements = tuple(
+        redact(text)
+        for text in (*asked.requirements, *(f"--editable {place}" for place in asked.editables), *asked.files)
+    )
     is_same = before is not None and before.requirements == requirements and before.python == world.python_request
     world.refresh = world.refresh or request.is_latest
     if before is not None and is_same and not (request.is_latest or upgrades):
