@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 from tests.worlds.house import House
+from tests.worlds.sdists import project_files, write_tree
 
 
 def _member(house: House, name: str, more: str = "") -> None:
@@ -51,3 +53,23 @@ def test_a_project_that_a_workspace_above_takes_in(house: House) -> None:
     above.write_text('[tool.provenv.workspace]\nmembers = ["project"]\n')
     assert house.launch("lock").code == 0
     assert (house.directory.parent / "pylock.toml").exists()
+
+
+def test_an_image_is_begun_without_the_members(house: House) -> None:
+    house.wheel("alpha", "1.0")
+    for directory in ("one", "../two"):
+        files = project_files(os.path.basename(directory), requires=["alpha"], is_static=True)
+        write_tree(house.directory / directory, files)
+    house.project(
+        "one",
+        "two",
+        more='[tool.uv.workspace]\nmembers = ["one"]\n'
+        '[tool.uv.sources]\none = { workspace = true }\ntwo = { path = "../two" }\n',
+    )
+    house.do("lock")
+    shutil.rmtree(house.directory / "one")
+    shutil.rmtree(house.root / "two")
+    house.do("sync", "--frozen", "--no-install-local")
+    assert house.installed() == {"alpha": "1.0"}
+    house.do("sync", "--frozen", "--no-install-workspace", "--no-install-package", "two")
+    assert "is not there" in house.refused("sync", "--frozen")

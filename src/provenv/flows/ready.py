@@ -108,6 +108,16 @@ def _sorted(wheels: Sequence[Wanted]) -> list[Wanted]:
     return sorted(wheels, key=lambda item: item.name)
 
 
+def _locked_members(world: World) -> Collection[str]:
+    """Members of the workspace when the lock was made: with ``--frozen`` their directories may not be there yet."""
+    from provenv.flows import files
+    from provenv.flows.known_lock import known_lock
+
+    data = files.read_if_there(world.lock_file)
+    members: Collection[str] = known_lock(world, data).inputs.get("members", ()) if data is not None else ()
+    return members
+
+
 def is_left_out(world: World, item: Wanted | Unbuilt, choice: Choice) -> bool:
     """Whether the words of the command keep a package out of the environment."""
     if item.name in choice.no_install:
@@ -122,5 +132,5 @@ def is_left_out(world: World, item: Wanted | Unbuilt, choice: Choice) -> bool:
 
     aimed = aim(world)
     is_project = item.name == (world.member or aimed["name"])
-    is_of_workspace = item.name in aimed["members"] or item.name == aimed["name"]
+    is_of_workspace = item.name in aimed["members"] or item.name == aimed["name"] or item.name in _locked_members(world)
     return (choice.no_install_project and is_project) or (choice.no_install_workspace and is_of_workspace)

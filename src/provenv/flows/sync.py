@@ -11,7 +11,7 @@ from provenv.env.create import create
 from provenv.env.drift import drifted
 from provenv.env.paths import Paths
 from provenv.env.scan import scan
-from provenv.errors import InstallError, StaleLock
+from provenv.errors import InputError, InstallError, StaleLock
 from provenv.flows import files
 from provenv.flows.aim import aim
 from provenv.flows.environment import environment_program
@@ -73,6 +73,7 @@ def sync(
         data = files.read_if_there(world.lock_file)
         if data is None:
             raise StaleLock(f"{world.lock_file} is missing", hint="run `provenv lock`, or leave out --frozen")
+        _pass_over_missing_sources(world)
     else:
         locked = lock(world, is_locked=is_locked, is_dry=is_dry)
         data = locked.data
@@ -160,6 +161,21 @@ def _found(world: World, interpreter: Interpreter, *, is_told: bool) -> tuple[In
 
 def _more(count: int) -> str:
     return f", and {count} more" if count else ""
+
+
+def _pass_over_missing_sources(world: World) -> None:
+    """The lock says where everything is. Of the project only its settings count: an image is often begun with nothing
+    but project file and lock (``sync --frozen --no-install-workspace``), before members and other directories come.
+    """
+    if not os.path.isfile(world.project_file):
+        return
+    try:
+        aim(world)
+    except InputError:
+        if not world.uses_sources:
+            raise
+        world.uses_sources = False
+        aim(world)
 
 
 def _interpreter(world: World, is_frozen: bool) -> Interpreter:
