@@ -33,8 +33,14 @@ class Sample:
 
 
 def environment(scratch: Path) -> dict[str, str]:
-    """What every tool sees: certificates and proxies stay, settings go, configuration is sought in an empty place."""
+    """What every tool sees: certificates and proxies stay, settings go, configuration is sought in an empty place.
+
+    A version manager's shims go, too: a tool that looks for another Python asks each of them, at 0.1 s and more apiece,
+    and that would be measured in place of its own work.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    places = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    kept["PATH"] = os.pathsep.join(place for place in places if Path(place).name != "shims")
     empty = scratch / "configuration"
     empty.mkdir(parents=True, exist_ok=True)
     return {**kept, "XDG_CONFIG_HOME": str(empty), "XDG_CACHE_HOME": str(scratch / "other-caches"), "NO_COLOR": "1"}
