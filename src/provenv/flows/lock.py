@@ -189,6 +189,8 @@ class _Solving:
         """The lock that another tool made of the project, before there was one of ours."""
         self._upgraded = upgraded
         self._earlier: dict[str, str] = {}
+        self._left: dict[str, set[str]] = {}
+        """Package -> versions of the old lock that a target had to give up: the others then follow it."""
         self.warnings: list[str] = []
         self.left_out: list[str] = []
         """Platforms that nobody asked for and that cannot be had, each with the reason."""
@@ -234,13 +236,16 @@ class _Solving:
             self._world,
             self._aimed,
             target,
-            {**self._earlier, **kept},
+            {**self._earlier, **{name: one for name, one in kept.items() if one not in self._left.get(name, ())}},
             without=forks.excluded(fork),
             commits=commits,
             kept=kept,
             is_optional=is_optional,
         )
         self.warnings += warnings
+        for name, chosen in packages.items():
+            if chosen.version != kept.get(name, chosen.version):
+                self._left.setdefault(name, set()).add(kept[name])
         return Solved(target["name"], target["environment"], packages, fork)
 
 
