@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 
+import provenv
 from provenv.errors import BuildError, NoSolution, StaleLock
 from provenv.flows import files
 from provenv.flows.aim import aim
 from provenv.flows.forked import chosen_sections
 from provenv.flows.known_lock import KnownLock, known_lock
 from provenv.flows.local_archives import archive_digests
+from provenv.flows.memory import digest, recall, remember
 from provenv.flows.pins import pins_of
 from provenv.flows.solving import expect, prepared_references, solve_target
 from provenv.lockfile.choices import Forks, group_of
@@ -275,11 +277,20 @@ def _held(world: World, aimed: Aim, solved: Sequence[Solved], is_changed: bool) 
     """Direct requirements that are held below their newest version, when a lock changed."""
     if not is_changed or world.is_only_here:
         return []
-    if not any(chosen.is_held for one in solved for chosen in one.packages.values()):
+    held_back = [(one.name, name, chosen.newest) for one in solved for name, chosen in one.packages.items()
+                 if chosen.newest is not None]  # fmt: skip
+    if not held_back:
         return []
-    from provenv.flows.held import held
+    chosen = [(one.name, one.fork, name, found.version) for one in solved for name, found in one.packages.items()]
+    key = digest(provenv.__version__, world.project_data(), aimed["policy"], aimed["members"], held_back, chosen)
+    known: list[str] | None = recall(world.cache, "held", key)
+    if known is None:
+        from provenv.flows.held import held
 
-    return held(world, aimed, solved)
+        known = held(world, aimed, solved)
+        if not any(line.endswith("held by others") for line in known):
+            remember(world.cache, "held", key, known)
+    return known
 
 
 def _different(solved: Sequence[Solved]) -> list[str]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from provenv.universe.view import Row
 
 
-_FORMAT = 2
+_FORMAT = 3
 """Of what is remembered of a solution."""
 _WITHOUT_PAGES = 600.0
 """Seconds for which a solution without any package of an index is remembered."""
@@ -122,7 +122,7 @@ def _key(aimed: Aim, target: AimedTarget, pins: Mapping[str, str], told: Answere
 def _plain(chosen: Chosen) -> tuple[object, ...]:
     source = None if chosen.source is None else {kind: dict(table) for kind, table in chosen.source.items()}
     sections = sorted(chosen.sections)
-    return chosen.version, chosen.index, chosen.files, list(chosen.dependencies), sections, source, chosen.is_held
+    return chosen.version, chosen.index, chosen.files, list(chosen.dependencies), sections, source, chosen.newest
 
 
 def _as_chosen(
@@ -132,9 +132,9 @@ def _as_chosen(
     dependencies: list[str],
     sections: list[str],
     source: dict[str, Any] | None,
-    is_held: bool,
+    newest: str | None,
 ) -> Chosen:
-    return Chosen(version, index, files, dependencies, frozenset(sections), source, is_held=is_held)
+    return Chosen(version, index, files, dependencies, frozenset(sections), source, newest=newest)
 
 
 def answered(
@@ -245,7 +245,7 @@ def _packages(world: World, told: Answered, solution: Solution) -> dict[str, Cho
             sorted(needed),
             frozenset(sections[name]),
             None if prepared is None else _beside(world, prepared.table),
-            is_held=name in named and _is_held(view, candidate),
+            newest=_newer(view, candidate) if name in named else None,
         )
         if candidate in view.capped:
             answers.warnings.append(_capped(view, candidate))
@@ -254,10 +254,11 @@ def _packages(world: World, told: Answered, solution: Solution) -> dict[str, Cho
     return packages
 
 
-def _is_held(view: View, candidate: int) -> bool:
-    """Whether there is a newer version that anybody would take."""
+def _newer(view: View, candidate: int) -> str | None:
+    """The newest version that anybody would take, when it is newer."""
     usable = (2 << view.size) - 2 & ~view.pre & ~view.yanked
-    return usable.bit_length() - 1 > candidate
+    best = usable.bit_length() - 1
+    return view.versions[best - 1] if best > candidate else None
 
 
 def _sections(told: Answered, solution: Solution) -> dict[str, set[str]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Chosen:
     """One package of one solution."""
 
-    __slots__ = ("dependencies", "files", "index", "is_held", "sections", "source", "version")
+    __slots__ = ("dependencies", "files", "index", "newest", "sections", "source", "version")
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Chosen:
         sections: frozenset[str],
         source: Mapping[str, Any] | None = None,
         *,
-        is_held: bool = False,
+        newest: str | None = None,
     ) -> None:
         self.version = version
         """None when only a build can tell it."""
@@ -44,8 +44,8 @@ class Chosen:
         self.dependencies = dependencies
         self.sections = sections
         """Parts of the project that bring it in: ``""`` the project itself, ``extra:NAME``, ``group:NAME`` ..."""
-        self.is_held = is_held
-        """The project itself names it, and a newer version could be used on the target."""
+        self.newest = newest
+        """The newest version that the target could use, where the project itself names the package and got an older."""
         self.source = source
         """For what no index chose: ``{"archive": {...}}``, or ``vcs`` or ``directory``, with the keys of PEP 751."""
 
