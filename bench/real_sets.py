@@ -6,8 +6,9 @@
 Each set (``bench/sets/real``) becomes a project with one declared target: its platform, its Python, glibc 2.36; uv is
 told the same. Mode ``wheels`` builds nothing, mode ``all`` may build source archives. Sets are resolved as of today:
 not every index tells when a file was uploaded, and then there is no way back. Cold is with an empty cache, warm with
-the cache of that run and without network, and with a bound on a package that nobody needs, so that remembering whole
-answers does not help. Results are kept in a JSON file after each set, and a set that is there is
+the cache of that run and without network: once after an edit (a bound on a package that nobody needs), then the same
+project again and again, without its lock. Whole answers are only remembered while pages are fresh, and without network
+none is asked. Results are kept in a JSON file after each set, and a set that is there is
 not measured again unless it is named by ``--only``.
 """
 
@@ -112,35 +113,37 @@ class Judge:
 
     def compare(self, real_set: RealSet, rounds: int) -> dict[str, Any]:
         """Tool -> verdict, seconds and packages."""
-        found: dict[str, Any] = {tool: {"cold": [], "warm": []} for tool in TOOL_NAMES}
+        found: dict[str, Any] = {tool: {"cold": [], "edited": [], "warm": []} for tool in TOOL_NAMES}
         for number in range(rounds):
             for tool in TOOL_NAMES if number % 2 else reversed(TOOL_NAMES):
                 one = found[tool]
                 cache = self._fresh("cache")
-                seconds, *told = self._resolve(tool, real_set, cache, is_offline=False)
+                seconds, *told = self._resolve(tool, real_set, cache)
                 one["cold"].append(round(seconds, 3))
                 one["verdict"], one["sentences"], one["packages"], one["said"] = told
                 if one["verdict"] != "late":
-                    for _ in range(3):
-                        seconds, verdict, _, packages, said = self._resolve(tool, real_set, cache, is_offline=True)
+                    edit = f"judged-by-nobody<{self._counted}"
+                    for kind in ("edited", "warm", "warm", "warm"):
+                        seconds, verdict, _, packages, said = self._resolve(tool, real_set, cache, edit)
                         if (verdict, packages) == (one["verdict"], one["packages"]):
-                            one["warm"].append(round(seconds, 3))
+                            one[kind].append(round(seconds, 3))
                         else:
                             one["unlike"] = said or packages
                 shutil.rmtree(cache, ignore_errors=True)
         return found
 
     def _resolve(
-        self, tool: str, real_set: RealSet, cache: Path, *, is_offline: bool
+        self, tool: str, real_set: RealSet, cache: Path, edit: str = ""
     ) -> tuple[float, str, int, dict[str, str], str]:
+        """Resolve in a fresh directory; with an ``edit`` to the project, offline."""
         place = self._fresh("project")
-        real_set.write(place, self._mode, *([f"judged-by-nobody<{self._counted}"] if is_offline else []))
+        real_set.write(place, self._mode, *filter(None, [edit]))
         words = real_set.uv_words(self._mode) if tool == "uv" else ["lock"]
         prefix = tool.upper()
         variables = {f"{prefix}_CACHE_DIR": str(cache), f"{prefix}_PYTHON": self._python}
         if tool == "uv":
             variables |= {"UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never"}
-        if is_offline:
+        if edit:
             variables[f"{prefix}_OFFLINE"] = "1"
         job = Job(((self._commands[tool], *words),), variables)
         seconds, _, error = measure(job, self._variables, place, self._limit)
@@ -179,26 +182,32 @@ def report(results: Mapping[str, Mapping[str, Any]], mode: str) -> str:
     """The page: one row a set, then what is not alike. ``differ``: versions that differ, of how many."""
     rows = [
         f"# Real sets, mode `{mode}`", "",
-        "| set | uv | provenv | cold s: uv | provenv | ratio | warm s: uv | provenv | ratio | sentences | differ |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| set | uv | provenv | cold s: uv | provenv | ratio | warm s: uv | provenv | ratio | edited: ratio "
+        "| sentences | differ |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
-    colds, warms = [], []
+    colds: list[float] = []
+    warms: list[float] = []
+    edits: list[float] = []
     for name, found in results.items():
         uv, ours = found["uv"], found["provenv"]
         cold, warm = _ratio(ours, uv, "cold"), _ratio(ours, uv, "warm")
         is_solved = uv["verdict"] == ours["verdict"] == "solved"
         colds += [cold] if is_solved and cold else []
         warms += [warm] if is_solved and warm else []
+        edited = _ratio(ours, uv, "edited")
+        edits += [edited] if is_solved and edited else []
         mark = "" if uv["verdict"] == ours["verdict"] else " (!)"
         told = ours["sentences"] if ours["verdict"] == "unsolvable" else ""
         differ = f"{len(_differences(uv, ours))} of {len(uv['packages'])}" if is_solved else ""
         rows.append(
             f"| {name} | {uv['verdict']} | {ours['verdict']}{mark} | {_median(uv, 'cold')} | {_median(ours, 'cold')} "
-            f"| {_shown(cold)} | {_median(uv, 'warm')} | {_median(ours, 'warm')} | {_shown(warm)} | {told} | {differ} |"
+            f"| {_shown(cold)} | {_median(uv, 'warm')} | {_median(ours, 'warm')} | {_shown(warm)} | {_shown(edited)} "
+            f"| {told} | {differ} |"
         )
     alike = sum(found["uv"]["verdict"] == found["provenv"]["verdict"] for found in results.values())
     rows += ["", f"- the same verdict: {alike} of {len(results)}"]
-    for kind, ratios in (("cold", colds), ("warm", warms)):
+    for kind, ratios in (("cold", colds), ("warm", warms), ("edited", edits)):
         if ratios:
             mean = statistics.geometric_mean(ratios)
             rows.append(f"- {kind}, solved by both ({len(ratios)}): geometric mean {mean:.2f}, worst {max(ratios):.2f}")
