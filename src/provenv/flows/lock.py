@@ -282,14 +282,21 @@ def _held(world: World, aimed: Aim, solved: Sequence[Solved], is_changed: bool) 
     if not held_back:
         return []
     chosen = [(one.name, one.fork, name, found.version) for one in solved for name, found in one.packages.items()]
-    key = digest(provenv.__version__, world.project_data(), aimed["policy"], aimed["members"], held_back, chosen)
+    key = digest(
+        provenv.__version__,
+        world.project_data(),
+        aimed["policy"],
+        aimed["members"],
+        held_back,
+        chosen,
+        world.is_offline,
+    )
     known: list[str] | None = recall(world.cache, "held", key)
     if known is None:
         from provenv.flows.held import held
 
         known = held(world, aimed, solved)
-        if not any(line.endswith("held by others") for line in known):
-            remember(world.cache, "held", key, known)
+        remember(world.cache, "held", key, known)
     return known
 
 
