@@ -100,6 +100,10 @@ class Stamp:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(temporary, "wb") as file:
                 file.write(data)
+            try:  # noqa: SIM105 - contextlib is not there yet
+                os.unlink(path)  # ext4 writes a file to disk that replaces another: 1 ms for what may be lost
+            except FileNotFoundError:
+                pass
             os.replace(temporary, path)
         except OSError:
             return
