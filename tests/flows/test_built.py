@@ -177,6 +177,15 @@ def test_the_first_failure_ends_the_other_builds(house: House) -> None:
     assert time.monotonic() - begin < 30
 
 
+def test_a_failure_ends_those_that_wait_for_their_turn_too(house: House) -> None:
+    names = [f"many{number}" for number in range(9)]
+    for name in names:
+        write_tree(house.root / name, project_files(name, is_static=True, small={"exits": 3}))
+    rules = "".join(f'{name} = {{ path = "../{name}" }}\n' for name in names)
+    house.project(*names, more=f"[tool.uv.sources]\n{rules}")
+    assert "cannot be built" in house.refused("sync")
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_leaves_no_build_behind(house: House, number: int, code: int) -> None:
     write_tree(house.root / "quick", project_files("quick", is_static=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import nullcontext
@@ -28,6 +29,8 @@ from provenv.wheel.filename import WheelName
 
 __all__ = ["make"]
 
+_LOOK_EVERY = 0.1
+"""Seconds."""
 _SIDE_BY_SIDE = 4
 
 
@@ -53,8 +56,8 @@ def _side_by_side(work: Callable[[Unbuilt], Wanted], items: Sequence[Unbuilt]) -
         return [work(item) for item in items]
     workers = min(_SIDE_BY_SIDE, len(items), max(2, os.cpu_count() or 1))
     pool = ThreadPoolExecutor(workers)
+    futures: list[Future[Wanted]] = [pool.submit(work, item) for item in items]
     try:
-        futures: list[Future[Wanted]] = [pool.submit(work, item) for item in items]
         for future in as_completed(futures):
             future.result()
         return [future.result() for future in futures]
@@ -62,6 +65,10 @@ def _side_by_side(work: Callable[[Unbuilt], Wanted], items: Sequence[Unbuilt]) -
         # The first failure, or an interrupt: nobody waits an hour for a build whose wheel nobody will take.
         pool.shutdown(wait=False, cancel_futures=True)
         stop_builds()
+        # One that was between two steps of its build had nothing to be stopped: it begins the next.
+        while not all(one.done() for one in futures):
+            time.sleep(_LOOK_EVERY)
+            stop_builds()
         raise
     finally:
         pool.shutdown()
