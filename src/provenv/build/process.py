@@ -7,12 +7,13 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from provenv.events import Events
 
-__all__ = ["Log", "Stopped", "build_variables", "open_log", "stop_builds"]
+__all__ = ["Log", "Stopped", "build_variables", "open_log", "stop_builds_until"]
 
 #: Variables that would let another environment into a build.
 _STRANGE = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
@@ -120,10 +121,15 @@ def open_log(directory: str, subject: str, events: Events) -> Iterator[Log]:
         os.close(descriptor)
 
 
-def stop_builds() -> None:
-    """End every build that runs in another thread; it then fails there."""
-    for process in list(_running):
-        _kill(process)
+def stop_builds_until(are_over: Callable[[], bool]) -> None:
+    """End every build that runs in another thread, which then fails there, until ``are_over``.
+
+    One between two steps has nothing to be stopped, and begins the next.
+    """
+    while not are_over():
+        for process in list(_running):
+            _kill(process)
+        time.sleep(_LOOK_EVERY)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

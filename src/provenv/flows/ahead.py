@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from provenv.build.process import stop_builds
+from provenv.build.process import stop_builds_until
 from provenv.model.artifact import Artifact
 
 __all__ = ["Ahead"]
 
-_LOOK_EVERY = 0.1
-"""Seconds."""
 _SIDE_BY_SIDE = 2
 _MOST = 12
 """Guesses of one command: a wrong one costs a build that nobody needed."""
@@ -43,9 +40,6 @@ class Ahead:
     def close(self) -> None:
         """End what nobody asked about."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        # One that is between two steps of its build has nothing to be stopped: it begins the next.
-        while not all(one.done() for one in self._begun.values()):
-            stop_builds()
-            time.sleep(_LOOK_EVERY)
+        stop_builds_until(lambda: all(one.done() for one in self._begun.values()))
         self._pool.shutdown()
         self._end()

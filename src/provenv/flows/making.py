@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import nullcontext
@@ -12,7 +11,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from provenv.build.process import stop_builds
+from provenv.build.process import stop_builds_until
 from provenv.errors import InputError
 from provenv.flows.aim import aim
 from provenv.flows.built_places import places_of
@@ -29,8 +28,6 @@ from provenv.wheel.filename import WheelName
 
 __all__ = ["make"]
 
-_LOOK_EVERY = 0.1
-"""Seconds."""
 _SIDE_BY_SIDE = 4
 
 
@@ -64,11 +61,7 @@ def _side_by_side(work: Callable[[Unbuilt], Wanted], items: Sequence[Unbuilt]) -
     except BaseException:
         # The first failure, or an interrupt: nobody waits an hour for a build whose wheel nobody will take.
         pool.shutdown(wait=False, cancel_futures=True)
-        stop_builds()
-        # One that was between two steps of its build had nothing to be stopped: it begins the next.
-        while not all(one.done() for one in futures):
-            time.sleep(_LOOK_EVERY)
-            stop_builds()
+        stop_builds_until(lambda: all(one.done() for one in futures))
         raise
     finally:
         pool.shutdown()

@@ -154,19 +154,21 @@ class World:
         self.supplies: dict[str, Supply] = {}
         """Whoever fetches for a target, by its key, where reading ahead has begun before the target is solved."""
 
+    def _copy(self) -> World:
+        other = World.__new__(World)
+        for slot in self.__slots__:
+            setattr(other, slot, getattr(self, slot))
+        return other
+
     def settled(self) -> World:
         """The same world for a second look within one command: silent, and what was just fetched still holds."""
-        again = World.__new__(World)
-        for slot in self.__slots__:
-            setattr(again, slot, getattr(self, slot))
+        again = self._copy()
         again.is_offline, again.refresh, again.events = True, False, Events()
         return again
 
     def with_project(self, name: str, data: bytes) -> World:
         """The same world with another project, which lies in no file: only for this machine, and without a lock."""
-        other = World.__new__(World)
-        for slot in self.__slots__:
-            setattr(other, slot, getattr(self, slot))
+        other = self._copy()
         other.script, other.member, other.given, other.is_only_here = None, None, (name, data), True
         other.member_directory = None
         other.environment_directory, other.keychain = os.path.join(self.cache, "none"), None
@@ -182,25 +184,19 @@ class World:
 
     def only_here(self) -> World:
         """The same world, where only this machine matters."""
-        other = World.__new__(World)
-        for slot in self.__slots__:
-            setattr(other, slot, getattr(self, slot))
+        other = self._copy()
         other.is_only_here = True
         return other
 
     def apart(self) -> World:
         """The same world for another thread: it opens doors of its own."""
-        other = World.__new__(World)
-        for slot in self.__slots__:
-            setattr(other, slot, getattr(self, slot))
+        other = self._copy()
         other.ahead, other.doors, other.supplies, other.prepared = None, {}, {}, {}
         return other
 
     def inside(self, stack: tuple[str, ...], interpreter: Interpreter) -> World:
         """The same world within a build: ``stack`` names what is being built."""
-        other = World.__new__(World)
-        for slot in self.__slots__:
-            setattr(other, slot, getattr(self, slot))
+        other = self._copy()
         other.building = (stack, interpreter)
         return other
 

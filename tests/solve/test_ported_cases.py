@@ -1,8 +1,6 @@
-"""The tests of Dart pub's solver, which PubGrub was written for (``tests/data/pub``)."""
+"""The tests of Dart pub's solver, which PubGrub was written for, and of Poetry's, the first one in Python."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import pytest
 
@@ -12,7 +10,8 @@ from tests.worlds.house import House
 
 __all__ = ["house", "launcher"]
 
-CASES = cases_of("pub")
+SOURCES = {"pub": 69, "poetry": 37}
+CASES = {source: cases_of(source) for source in SOURCES}
 READINGS: Readings = {
     # Two answers are right, one of a and b must go back. pub decides the package with fewer versions first; here the
     # order is that of the requirements, which a person can choose.
@@ -21,24 +20,23 @@ READINGS: Readings = {
     # own requirement forbid it.
     "pre-release: backtracks pre-release choice with direct dependency 1": {"a": "1.1.0", "b": "1.1.0.dev0"},
 }
-GAPS: Mapping[str, str] = {}
 
 
-def test_every_exception_is_of_a_case() -> None:
-    names = {str(case) for case in CASES}
-    assert {*GAPS, *(key.rpartition(" ")[0] for key in READINGS)} <= names
+def test_every_reading_is_of_a_case() -> None:
+    names = {str(case) for cases in CASES.values() for case in cases}
+    assert {key.rpartition(" ")[0] for key in READINGS} <= names
 
 
-def test_all_cases_are_here() -> None:
-    assert len(CASES) == 69
-    assert len({str(case) for case in CASES}) == 69
+@pytest.mark.parametrize("source", SOURCES)
+def test_all_cases_are_here(source: str) -> None:
+    assert len(CASES[source]) == len({str(case) for case in CASES[source]}) == SOURCES[source]
 
 
-@pytest.mark.parametrize("case", chosen(CASES, GAPS, needs_world=False))
+@pytest.mark.parametrize("case", [case for cases in CASES.values() for case in chosen(cases, needs_world=False)])
 def test_the_solver_agrees(case: Case) -> None:
     check_solver(case, READINGS)
 
 
-@pytest.mark.parametrize("case", chosen(CASES, GAPS, needs_world=True))
+@pytest.mark.parametrize("case", [case for cases in CASES.values() for case in chosen(cases, needs_world=True)])
 def test_the_command_agrees(case: Case, house: House) -> None:
     check_world(case, house, READINGS)
