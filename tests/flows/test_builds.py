@@ -320,6 +320,15 @@ class TestCommands:
         assert house.locked() == {"a": "1.0", "b": "1.0"}
         assert "cannot be built" not in told.err
 
+    def test_a_guess_and_a_build_that_need_the_same_do_not_wait_for_one_another(self, house: House) -> None:
+        for name in ("x", "z"):
+            build_sdist(house.server.directory, name, build_requires=["y"])
+        build_sdist(house.server.directory, "y", build_requires=["deep"])
+        build_sdist(house.server.directory, "deep")
+        house.project("x", "y>=1", "z>=1", "deep>=1")
+        house.do("lock")
+        assert house.locked() == dict.fromkeys(("deep", "x", "y", "z"), "1.0")
+
     def test_a_failed_build_is_one_clear_message(self, house: House) -> None:
         said = "error: command 'gcc' failed: No such file or directory"
         build_sdist(house.server.directory, "a", small={"says": ["much before it", said, ""], "exits": 1})

@@ -40,14 +40,14 @@ class _Reader:
     def begin(self, artifact: Artifact, name: str, version: str) -> None:
         if self._world.building is not None or self._world.is_offline:
             return
-        if self._world.ahead is None:
+        if not self._world.ahead:
             apart = self._world.apart()
             sources = Sources(apart, self._aimed, build_interpreter(apart, self._aimed, self._target))
-            self._world.ahead = Ahead(sources.metadata, apart.close)
-        self._world.ahead.begin(artifact, name, version)
+            self._world.ahead.append(Ahead(sources.metadata, apart.close))
+        self._world.ahead[0].begin(artifact, name, version)
 
     def metadata(self, artifact: Artifact, name: str, version: str) -> bytes:
-        if self._world.ahead is not None and (read := self._world.ahead.result(artifact)) is not None:
+        if self._world.ahead and (read := self._world.ahead[0].result(artifact)) is not None:
             return read
         if self._sources is None:
             self._sources = Sources(self._world, self._aimed, build_interpreter(self._world, self._aimed, self._target))

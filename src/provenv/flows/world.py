@@ -149,8 +149,8 @@ class World:
         """What references lead to, once somebody has looked; see ``flows.references``."""
         self.doors: dict[tuple[object, ...], Catalog] = {}
         """What is open, by its locations: all targets of a command look through the same doors."""
-        self.ahead: Ahead | None = None
-        """Source archives that are being read before the solver asks about them."""
+        self.ahead: list[Ahead] = []
+        """Whoever reads source archives before the solver asks about them; one at most, shared by copies of a world."""
         self.supplies: dict[str, Supply] = {}
         """Whoever fetches for a target, by its key, where reading ahead has begun before the target is solved."""
 
@@ -191,13 +191,15 @@ class World:
     def apart(self) -> World:
         """The same world for another thread: it opens doors of its own."""
         other = self._copy()
-        other.ahead, other.doors, other.supplies, other.prepared = None, {}, {}, {}
+        other.ahead, other.doors, other.supplies, other.prepared = [], {}, {}, {}
         return other
 
     def inside(self, stack: tuple[str, ...], interpreter: Interpreter) -> World:
         """The same world within a build: ``stack`` names what is being built."""
         other = self._copy()
         other.building = (stack, interpreter)
+        # A guess may wait for the very place where this build is being prepared: nobody waits for it in here.
+        other.ahead, other.supplies = [], {}
         return other
 
     @property
@@ -253,9 +255,8 @@ class World:
     def close(self) -> None:
         """Close every door to the network; the world may be used again."""
         self.supplies.clear()
-        if self.ahead is not None:
-            self.ahead.close()
-            self.ahead = None
+        while self.ahead:
+            self.ahead.pop().close()
         while self.doors:
             self.doors.popitem()[1].close()
 
