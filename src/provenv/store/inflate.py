@@ -9,9 +9,9 @@ import hashlib
 import mmap
 import os
 
+from provenv.archives.zip import STORED
 from provenv.errors import IntegrityError
 from provenv.store.tree import MTIME_NS
-from provenv.wheel.archive import STORED
 from provenv.wheel.record import digest_for_record
 
 try:
@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from provenv.wheel.archive import Member
+    from provenv.archives.zip import Member
     from provenv.wheel.record import RecordRow
 
 __all__ = ["Blob", "content", "write_member"]

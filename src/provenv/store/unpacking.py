@@ -6,10 +6,10 @@ import os
 from collections import deque
 from threading import Thread
 
+from provenv.archives.zip import Member, read_archive
 from provenv.errors import InputError, IntegrityError
 from provenv.store.inflate import Blob, content, write_member
 from provenv.store.tree import Tree
-from provenv.wheel.archive import Member, read_archive
 from provenv.wheel.filename import WheelName
 from provenv.wheel.metadata import WheelFile, parse_entry_points
 from provenv.wheel.record import RecordRow, parse_record

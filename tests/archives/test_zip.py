@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provenv.archives.zip import DEFLATED, STORED, read_archive
 from provenv.errors import IntegrityError
-from provenv.wheel.archive import DEFLATED, STORED, read_archive
 from tests.worlds.wheels import build_wheel
 
 
