@@ -110,6 +110,11 @@ def test_base() -> None:
     assert only(parse_html(text.encode(), BASE))[0] == f"https://other.example/y/x/{WHEEL}"
 
 
+def named(link: str, number: str) -> str:
+    """A link to another file: a page lists each name once."""
+    return link.replace("demo-1.0", f"demo-1.{number}")
+
+
 def test_both_ways_agree_on_random_pages() -> None:
     """The fast path may refuse a page; when it does not, it reads what the parser reads."""
     dice = random.Random(5)
@@ -117,7 +122,8 @@ def test_both_ways_agree_on_random_pages() -> None:
     read = 0
     for _ in range(4000):
         plain_only = dice.random() < 0.5
-        links = dice.choices(PLAIN if plain_only else pieces, k=dice.randrange(1, 6))
+        links = [named(link, str(number)) for number, link in
+                 enumerate(dice.choices(PLAIN if plain_only else pieces, k=dice.randrange(1, 6)))]  # fmt: skip
         text = html(*links, tail=dice.choice(["", "", "<!--x-->", "<footer></footer>", "<p>a</p>"]))
         if dice.random() < 0.3:
             at = dice.randrange(len(text))
@@ -130,7 +136,7 @@ def test_both_ways_agree_on_random_pages() -> None:
 
 
 def test_fields_of_html() -> None:
-    listing = parse_html(html(PLAIN[4], PLAIN[5], PLAIN[9]).encode(), BASE)
+    listing = parse_html(html(PLAIN[4], named(PLAIN[5], "1"), PLAIN[9]).encode(), BASE)
     yanked, sidecar, local = everything(listing)
     assert yanked[1][3:5] == (">=3", 'it "broke" &gt; x')
     assert sidecar[1][6:] == (True, (("sha256", SHA),))
@@ -287,11 +293,11 @@ def test_a_page_is_read_when_it_is_looked_at() -> None:
 
     def read() -> Listing:
         reads.append(1)
-        return parse_html(html(PLAIN[3], PLAIN[1]).encode(), BASE)
+        return parse_html(html(named(PLAIN[3], "1"), PLAIN[1]).encode(), BASE)
 
     page = Page("demo", read, digest="d", expires=1.0, index_url=BASE)
     assert (page.digest, reads) == ("d", [])
-    assert page.filenames == [WHEEL, WHEEL]
+    assert page.filenames == [named(WHEEL, "1"), WHEEL]
     assert (page.yanked(0), page.requires_python(1), page.yanked(1)) == ("", ">=3.8,<4", None)
     artifact = page.artifact(1)
     assert (artifact.filename, artifact.sha256, artifact.requires_python) == (WHEEL, SHA, ">=3.8,<4")
@@ -304,3 +310,38 @@ def test_a_page_is_read_when_it_is_looked_at() -> None:
 )
 def test_names_are_normalised(name: str, plain: str) -> None:
     assert normalised(name) == plain
+
+
+def test_a_name_that_stands_twice() -> None:
+    """The same file twice is one; of two files with one name, nobody can tell which is meant."""
+    same, bare = f'<a href="x/{WHEEL}#sha256={SHA}">x</a>', f'<a href="y/{WHEEL}">x</a>'
+    other = f'<a href="y/{WHEEL}#sha256={SHA[::-1]}">x</a>'
+    assert parse_html(html(same, same).encode(), BASE).filenames == [WHEEL]
+    assert only(parse_html(html(bare, same).encode(), BASE))[1] == (("sha256", SHA),)
+    listing = parse_html(html(same, other).encode(), BASE)
+    assert (listing.filenames, listing.skipped) == ([], [(WHEEL, "the page lists it twice, with different hashes")])
+    files = [{"filename": WHEEL, "url": WHEEL, "hashes": {"sha256": digest}} for digest in (SHA, SHA, SHA[::-1])]
+    page = {"meta": {"api-version": "1.0"}, "files": files[:2]}
+    assert parse_json(json.dumps(page).encode(), BASE).filenames == [WHEEL]
+    page["files"] = files
+    assert parse_json(json.dumps(page).encode(), BASE).filenames == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"meta": {"api-version": "1.0"}, "files": [], "files": []}',
+        '{"meta": {"api-version": "1.0"}, "files": [{"filename": "a-1.whl", "url": "a", "url": "b", "hashes": {}}]}',
+    ],
+)
+def test_a_key_that_stands_twice(text: str) -> None:
+    with pytest.raises(NotAnIndexPage, match="twice"):
+        parse_json(text.encode(), BASE)
+
+
+@pytest.mark.parametrize("name", ["d\u0435mo", "dem\u0131o", "de\u200cmo"])
+def test_names_that_look_like_others(name: str) -> None:
+    link = f'<a href="x/{name}-1.0-py3-none-any.whl#sha256={SHA}">x</a>'
+    listing = parse_html(html(link, PLAIN[0]).encode(), BASE)
+    assert listing.filenames == [WHEEL]
+    assert len(listing.skipped) == 1

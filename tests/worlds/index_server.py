@@ -16,10 +16,13 @@ import base64
 import hashlib
 import html
 import json
+import random
 import re
+import socket
+import ssl
 import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from email.message import Message
 from email.parser import BytesHeaderParser
@@ -30,10 +33,23 @@ from types import TracebackType
 from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
 
-__all__ = ["Fault", "IndexServer", "SeenRequest"]
+__all__ = ["Answer", "Fault", "IndexServer", "SeenRequest", "ranged"]
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 HTML_TYPE = "text/html; charset=utf-8"
+
+
+@dataclass(kw_only=True)
+class Answer:
+    """What a handler is about to send."""
+
+    status: int = 200
+    content_type: str = "text/plain"
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Change = Callable[[Answer, Message], Answer]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +67,18 @@ class Fault:
     """Send this many bytes of the body, then nothing, until the server closes."""
     is_dropped: bool = False
     """Close the connection without any answer."""
+    is_dropped_in_headers: bool = False
+    """Close the connection in the middle of the headers."""
+    drip: float | None = None
+    """Seconds between two bytes of the body."""
+    is_chunked: bool = False
+    """Send the body in chunks; with ``truncate``, the last chunk never comes."""
+    is_http10: bool = False
+    """Answer as HTTP/1.0: no length, the end of the connection is the end of the body."""
+    change: Change | None = None
+    """Makes another answer of the right one; it sees the headers of the request."""
+    likelihood: float = 1.0
+    """The share of requests that are hit, by a generator of numbers with a fixed seed."""
     times: int | None = None
     """How many requests are hit; None: all."""
 
@@ -63,16 +91,6 @@ class SeenRequest:
     path: str
     headers: Message
     status: int
-
-
-@dataclass(kw_only=True)
-class Answer:
-    """What a handler is about to send."""
-
-    status: int = 200
-    content_type: str = "text/plain"
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 class IndexServer:
@@ -92,8 +110,14 @@ class IndexServer:
         yanked: Mapping[str, str] | None = None,
         credentials: tuple[str, str] | None = None,
         hidden: frozenset[str] = frozenset(),
+        host: str = "127.0.0.1",
+        certificate: tuple[Path, Path] | None = None,
     ) -> None:
         self.directory = directory
+        self.host = host
+        """The address it listens on; ``::1`` for IPv6 only."""
+        self.certificate = certificate
+        """Certificate and key, to speak TLS."""
         self.formats = formats
         self.sidecars = sidecars
         self.has_ranges = has_ranges
@@ -111,6 +135,7 @@ class IndexServer:
         """File name, or file name + ``.metadata``, to the SHA-256 that the pages tell instead of the right one."""
         self.requests: list[SeenRequest] = []
         self._faults: list[tuple[str, Fault]] = []
+        self._random = random.Random(1)
         self._lock = threading.Lock()
         self._digests: dict[tuple[str, int, int], str] = {}
         self.is_delaying = threading.Event()
@@ -127,7 +152,12 @@ class IndexServer:
         class Handler(_Handler):
             world = index
 
-        self._server = _QuietServer(("127.0.0.1", 0), Handler)
+        kind = _QuietServer if ":" not in self.host else _QuietServer6
+        self._server = kind((self.host, 0), Handler)
+        if self.certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self.certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
         return self
@@ -144,7 +174,8 @@ class IndexServer:
     def root(self) -> str:
         """``http://127.0.0.1:PORT``."""
         assert self._server is not None
-        return f"http://127.0.0.1:{self._server.server_port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'http' if self.certificate is None else 'https'}://{host}:{self._server.server_port}"
 
     @property
     def url(self) -> str:
@@ -190,6 +221,10 @@ class IndexServer:
             is_dropped=is_dropped,
             times=times,
         )
+        self.fail_with(pattern, fault)
+
+    def fail_with(self, pattern: str, fault: Fault) -> None:
+        """The same with a fault that says more."""
         with self._lock:
             self._faults.append((pattern, fault))
 
@@ -220,6 +255,9 @@ class IndexServer:
                 if fault.times is not None:
                     if fault.times <= 0:
                         continue
+                if fault.likelihood < 1 and self._random.random() >= fault.likelihood:
+                    return None
+                if fault.times is not None:
                     self._faults[position] = (pattern, replace(fault, times=fault.times - 1))
                 return fault
         return None
@@ -325,6 +363,10 @@ class _QuietServer(ThreadingHTTPServer):
         """A client that hangs up is part of many tests."""
 
 
+class _QuietServer6(_QuietServer):
+    address_family = socket.AF_INET6
+
+
 class _Handler(BaseHTTPRequestHandler):
     world: IndexServer
     protocol_version = "HTTP/1.1"
@@ -344,6 +386,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._note(0)
             self.close_connection = True
             return
+        if fault.is_dropped_in_headers:
+            self._note(0)
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Le")
+            self.close_connection = True
+            return
         if fault.status is not None or fault.body is not None:
             answer = Answer(status=fault.status or 200, content_type=HTML_TYPE, body=fault.body or b"")
         elif not self._is_allowed():
@@ -351,6 +398,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             answer = self._conditioned(self.world.answer(path, self.headers.get("Accept", "")))
         answer.headers.update(fault.headers)
+        if fault.change is not None:
+            answer = fault.change(answer, self.headers)
         self._send(answer, fault)
 
     def do_HEAD(self) -> None:
@@ -386,9 +435,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer, fault: Fault) -> None:
         self._note(answer.status)
+        if fault.is_http10:
+            self.protocol_version, self.close_connection = "HTTP/1.0", True
         self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
-        if answer.status != 304:
+        own = {name.lower() for name in answer.headers}
+        if "content-type" not in own:
+            self.send_header("Content-Type", answer.content_type)
+        if fault.is_chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        elif answer.status != 304 and not fault.is_http10 and "content-length" not in own:
             self.send_header("Content-Length", str(len(answer.body)))
         for name, value in answer.headers.items():
             self.send_header(name, value)
@@ -396,16 +451,34 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             return
         cut = fault.truncate if fault.truncate is not None else fault.stall_after
-        self.wfile.write(answer.body if cut is None else answer.body[:cut])
+        body = answer.body if cut is None else answer.body[:cut]
+        if fault.is_chunked:
+            body = b"%x\r\n%s\r\n" % (len(answer.body), body) if cut is not None else _chunks(body)
+        if fault.drip is not None:
+            self._drip(body, fault.drip)
+            return
+        self.wfile.write(body)
         self.wfile.flush()
         if cut is not None:
             if fault.stall_after is not None:
                 self.world.is_closing.wait(60)
             self.close_connection = True
 
+    def _drip(self, body: bytes, seconds: float) -> None:
+        for byte in body:
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            if self.world.is_closing.wait(seconds):
+                break
+
     def _note(self, status: int) -> None:
         path = unquote(urlsplit(self.path).path)
         self.world.note(SeenRequest(method=self.command, path=path, headers=self.headers, status=status))
+
+
+def _chunks(body: bytes) -> bytes:
+    pieces = [body[at : at + 1000] for at in range(0, len(body), 1000)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
 
 def ranged(answer: Answer, wanted: str) -> Answer:

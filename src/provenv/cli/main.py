@@ -302,6 +302,14 @@ def _may_be_member(directory: str) -> bool:
         here = above
 
 
+def _number(name: str, least: int, variables: Mapping[str, str]) -> str | None:
+    """The whole number that a variable holds, as text."""
+    text = variables.get(name)
+    if text and not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= 86400):
+        raise UsageError(f"{name}: `{text}` is not a whole number from {least} to 86400")
+    return text
+
+
 def _network(words: Words, variables: Mapping[str, str]) -> dict[str, str]:
     settings = {
         "ca_file": variables.get("SSL_CERT_FILE"),
@@ -309,6 +317,12 @@ def _network(words: Words, variables: Mapping[str, str]) -> dict[str, str]:
         "netrc_file": variables.get("NETRC") or os.path.expanduser("~/.netrc"),
         "keyring_provider": getattr(words, "keyring_provider", None) or variables.get("PROVENV_KEYRING_PROVIDER"),
     }
+    for key, name, least in (
+        ("timeout", "PROVENV_HTTP_TIMEOUT", 1),
+        ("timeout_connect", "PROVENV_HTTP_CONNECT_TIMEOUT", 1),
+        ("retries", "PROVENV_HTTP_RETRIES", 0),
+    ):
+        settings[key] = _number(name, least, variables)
     for name, value in variables.items():
         if name.startswith(("PROVENV_INDEX_", "UV_INDEX_")) and name.endswith(("_USERNAME", "_PASSWORD")):
             settings[name] = value

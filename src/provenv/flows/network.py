@@ -70,8 +70,14 @@ def door(
 def _settings(world: World) -> NetSettings:
     from provenv.flows.credentials import keychain  # reads the project again: 20 ms that most commands do without
 
+    stall = int(world.network.get("timeout", 30))
     return NetSettings(
         user_agent=f"provenv/{provenv.__version__}",
+        timeout_connect=float(world.network.get("timeout_connect", 10)),
+        stall_seconds=stall,
+        retries=int(world.network.get("retries", 3)),
+        # Whoever does not wait that long for an answer does not wait that long to ask again, either.
+        pause_limit=min(30.0, float(stall)),
         is_offline=world.is_offline,
         ca_file=world.network.get("ca_file"),
         ca_dir=world.network.get("ca_dir"),

@@ -104,6 +104,8 @@ class MetadataSource:
         response = yield Request(f"{artifact.url}.metadata", limit=LARGEST_METADATA)
         # A server that answers everything with a page of its own must not pass for one that has sidecars.
         is_there = response.status == 200 and b"Metadata-Version:" in response.body[:4096]
+        # Nor may half of one, which no hash would tell from the whole.
+        is_there = is_there and response.is_known_whole
         self._pace(host).add_sidecar(time.monotonic() - begin, is_there=is_there)
         self._count_sidecar(host, is_there)
         return response.body if is_there else None

@@ -25,7 +25,8 @@ from provenv.net.secrets import origin_of, redact
 __all__ = ["DamagedPage", "Found", "PageSource"]
 
 _ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
-_LARGEST_PAGE = 256 << 20
+_LARGEST_PAGE = 64 << 20
+"""Decoded. The largest pages that are known have 25 MiB."""
 _UNKNOWN = (404, 410)
 
 
@@ -168,6 +169,11 @@ class PageSource:
             return None
         if response.status != 200:
             raise _refused(location, name, response)
+        if not response.is_known_whole and not _is_complete(response):
+            raise Unavailable(
+                f"{redact(response.url)}: the page was cut off: the connection ended before it did",
+                hint="run the command again",
+            )
         head = _head(response, 200, digest_of(response.body), freshness.expires)
         head.etag, head.last_modified = freshness.etag, freshness.last_modified
         return Found(location, name, head, self._cache, body=response.body, is_storable=freshness.is_storable)
@@ -205,6 +211,12 @@ def _request_headers(cached: CachedPage | None) -> dict[str, str]:
         if cached.last_modified:
             headers["If-Modified-Since"] = cached.last_modified
     return headers
+
+
+def _is_complete(response: Response) -> bool:
+    """Whether a page whose length nobody told ends as pages do; half a page of JSON is none anyway."""
+    is_html = "json" not in response.headers.get("content-type", "").lower()
+    return not is_html or response.body[-1024:].rstrip().lower().endswith(b"</html>")
 
 
 def _head(response: Response, status: int, digest: str, expires: float) -> CachedPage:

@@ -12,7 +12,7 @@ from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import unquote, urljoin
 
-from provenv.index.links import filename_problem, is_archive_name, url_problem
+from provenv.index.links import filename_problem, is_archive_name, once, url_problem
 from provenv.index.page import Fields, Hashes, Listing, NotAnIndexPage, is_supported_version, usable_hashes
 from provenv.net.secrets import split_credentials
 
@@ -73,6 +73,8 @@ def parse_fast(text: str, base_url: str) -> Listing | None:
         "/" in joined
         or "\\" in joined
         or not joined.isprintable()
+        or not joined.isascii()
+        or len(set(filenames)) != len(filenames)
         or "" in filenames
         or ".." in filenames
         or "." in filenames
@@ -97,11 +99,13 @@ def parse_strictly(text: str, base_url: str) -> Listing:
         href = attributes.get("href")
         if href is None or href.strip() == "":
             continue
-        filename, fields = _entry(href.strip(), attributes, base_url)
-        if fields is None:
+        filename, found = _entry(href.strip(), attributes, base_url)
+        if found is None:
             skipped.append((filename[:200], _problem(href.strip(), filename, base_url)))
         else:
-            files.append((filename, fields))
+            files.append((filename, found))
+    files, twice = once(files, lambda fields: fields[1])
+    skipped += twice
     if not reader.has_signature and not any(is_archive_name(filename) for filename, _ in files):
         raise NotAnIndexPage("HTML, but not a page of links to packages; perhaps an error or login page")
     listing = Listing.of(files, skipped)

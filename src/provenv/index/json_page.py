@@ -6,19 +6,18 @@ import json
 from typing import Any
 from urllib.parse import urljoin
 
-from provenv.index.links import filename_problem, url_problem
+from provenv.index.links import filename_problem, once, url_problem
 from provenv.index.page import Fields, Listing, NotAnIndexPage, is_supported_version, usable_hashes
 from provenv.net.secrets import split_credentials
 
 __all__ = ["parse_json"]
 
+_KEYS_OF_FILES = (b'"filename"', b'"url"', b'"hashes"')
+
 
 def parse_json(body: bytes, base_url: str) -> Listing:
     """Read a page; a file entry that makes no sense is skipped. Raises NotAnIndexPage."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise NotAnIndexPage(f"not valid JSON: {error}") from error
+    data = _loaded(body)
     meta = data.get("meta") if isinstance(data, dict) else None
     if not isinstance(meta, dict) or not isinstance(data.get("files"), list):
         raise NotAnIndexPage("JSON, but not a page of files (PEP 691)")
@@ -33,6 +32,9 @@ def parse_json(body: bytes, base_url: str) -> Listing:
         else:
             filename = entry.get("filename") if isinstance(entry, dict) else entry
             skipped.append((str(filename)[:200], problem))
+    if len({filename for filename, _ in files}) != len(files):
+        files, twice = once(files, lambda entry: usable_hashes(entry.get("hashes", {})) or ())
+        skipped += twice
     status = data.get("project-status")
     status = status if isinstance(status, dict) else {}
     return Listing(
@@ -42,6 +44,31 @@ def parse_json(body: bytes, base_url: str) -> Listing:
         status=str(status.get("status", "active")),
         status_reason=str(status.get("reason", "")),
     )
+
+
+def _loaded(body: bytes) -> Any:
+    """What JSON says. A key that stands twice in an object would say two things, so it says nothing.
+
+    Looking at every object costs as much as reading the page, so it is done when the number of names tells to.
+    """
+    try:
+        data = json.loads(body)
+        files = data.get("files") if isinstance(data, dict) else None
+        count = len(files) if isinstance(files, list) else 0
+        if body.count(b'"files"') > 1 or any(body.count(key) > count for key in _KEYS_OF_FILES):
+            json.loads(body, object_pairs_hook=_without_twins)
+    except (ValueError, RecursionError) as error:
+        raise NotAnIndexPage(f"not valid JSON: {error}") from error
+    return data
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twin = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key `{twin[:80]}` stands twice in one object")
+    return found
 
 
 def _problem(entry: object, base_url: str) -> str | None:

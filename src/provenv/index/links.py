@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["filename_problem", "is_archive_name", "url_problem"]
+__all__ = ["filename_problem", "is_archive_name", "once", "url_problem"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    Entry = TypeVar("Entry")
 
 _ARCHIVES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg")
 
@@ -18,6 +25,9 @@ def filename_problem(filename: str) -> str | None:
         return "no file name"
     if "/" in filename or "\\" in filename or any(ord(char) < 32 or ord(char) == 127 for char in filename):
         return "the file name holds characters that no file name may hold"
+    if not filename.isascii():
+        # Names, versions and tags are ASCII: a look-alike letter is there to deceive.
+        return "the file name holds characters outside of ASCII"
     return None
 
 
@@ -32,3 +42,20 @@ def url_problem(url: str, base_url: str) -> str | None:
     if scheme == "file" and base_url.startswith("file:"):
         return None
     return f"the link has the scheme `{scheme}`"
+
+
+def once(
+    files: Sequence[tuple[str, Entry]], hashes: Callable[[Entry], Sequence[tuple[str, str]]]
+) -> tuple[list[tuple[str, Entry]], list[tuple[str, str]]]:
+    """Each file name once, and what is left out with the reason: nobody can tell which of two files is meant."""
+    first: dict[str, tuple[str, Entry]] = {}
+    doubtful: set[str] = set()
+    for file in files:
+        known = first.setdefault(file[0], file)
+        before, here = dict(hashes(known[1])), dict(hashes(file[1]))
+        if any(here.get(algorithm, digest) != digest for algorithm, digest in before.items()):
+            doubtful.add(file[0])
+        elif here and not before:
+            first[file[0]] = file
+    kept = [file for name, file in first.items() if name not in doubtful]
+    return kept, [(name[:200], "the page lists it twice, with different hashes") for name in sorted(doubtful)]

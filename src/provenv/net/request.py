@@ -17,13 +17,17 @@ class TooLarge(Unavailable):
 class Response:
     """A whole answer. ``url`` is where it came from in the end; header names are in lower case."""
 
-    __slots__ = ("body", "headers", "status", "url")
+    __slots__ = ("body", "headers", "is_known_whole", "status", "url")
 
-    def __init__(self, *, status: int, url: str, headers: Mapping[str, str], body: bytes) -> None:
+    def __init__(
+        self, *, status: int, url: str, headers: Mapping[str, str], body: bytes, is_known_whole: bool = True
+    ) -> None:
         self.status = status
         self.url = url
         self.headers = headers
         self.body = body
+        self.is_known_whole = is_known_whole
+        """False when only the end of the connection told where the body ends (RFC 9112, 6.3): it may be cut off."""
 
 
 class Request:

@@ -16,11 +16,12 @@ class NetSettings:
 
     user_agent: str = "provenv"
     timeout_connect: float = 10.0
-    """Seconds to reach a host."""
+    """Seconds to reach a host (``PROVENV_HTTP_CONNECT_TIMEOUT``)."""
     stall_seconds: int = 30
-    """A transfer that moves less than 1 KiB per second for this long has failed."""
+    """A transfer that moves less than 1 KiB per second for this long has failed (``PROVENV_HTTP_TIMEOUT``); it is tried
+    once more."""
     retries: int = 3
-    """How often one request is tried again; progress of a download starts the count anew."""
+    """How often one request is tried again (``PROVENV_HTTP_RETRIES``); progress of a download starts the count anew."""
     pause_limit: float = 30.0
     """Longest pause in seconds between two attempts, whatever ``Retry-After`` asks for."""
     max_connections: int = 16

@@ -26,6 +26,8 @@ _ERROR_BODY_LIMIT = 64 << 10
 _PROGRESS_THAT_COUNTS = 1 << 20
 _BUFFER = 256 << 10
 _STALL_RATE = 1024
+_STALL_LIMIT = 2
+"""Attempts that may stall: the second one helps when a connection died, a third would only wait."""
 
 
 class Transfer:
@@ -40,6 +42,7 @@ class Transfer:
         self._url = url.partition("#")[0]
         self._origin = origin_of(self._url)
         self._attempts = 0
+        self._stalls = 0
         self._redirects = 0
         self._received = 0
         """Bytes of a download that were handed on so far."""
@@ -50,6 +53,7 @@ class Transfer:
 
     def _begin_attempt(self) -> None:
         self._status = 0
+        self._protocol = b""
         self._headers: dict[str, str] = {}
         self._pieces: list[bytes] = []
         self._size = 0
@@ -121,6 +125,7 @@ class Transfer:
     def _header(self, line: bytes) -> None:
         if line.startswith(b"HTTP/"):
             words = line.split(None, 2)
+            self._protocol = words[0]
             self._status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
             self._headers = {}
             return
@@ -224,7 +229,7 @@ class Transfer:
             self.settle(self._failure)
             return None
         if code != pycurl.E_OK:
-            if code in RETRIED_CODES and (pause := self._pause(None)) is not None:
+            if code in RETRIED_CODES and not self._has_stalled(code, message) and (pause := self._pause(None)) is not None:
                 if self._received and self._validator is None and not self.request.is_verified:
                     self._start_anew()
                 self._events.noted(f"{self._origin[1]}: {redact(message)}; trying again")
@@ -245,8 +250,23 @@ class Transfer:
             # The piece we asked for is not there: the file changed, or it is complete.
             self._start_anew()
             return 0.0
-        self.settle(Response(status=self._status, url=self._url, headers=self._headers, body=b"".join(self._pieces)))
+        body = b"".join(self._pieces)
+        self._pieces = []
+        is_known_whole = self._protocol not in (b"HTTP/1.0", b"HTTP/1.1") or (
+            "content-length" in self._headers or "chunked" in self._headers.get("transfer-encoding", "").lower()
+        )
+        self.settle(
+            Response(
+                status=self._status, url=self._url, headers=self._headers, body=body, is_known_whole=is_known_whole
+            )
+        )
         return None
+
+    def _has_stalled(self, code: int, message: str) -> bool:
+        """Count an attempt that moved too slowly; whether there were enough of them."""
+        if code == pycurl.E_OPERATION_TIMEDOUT and "too slow" in message:
+            self._stalls += 1
+        return self._stalls >= _STALL_LIMIT
 
     def _pause(self, wanted: float | None) -> float | None:
         """Count an attempt; None when there were enough."""
