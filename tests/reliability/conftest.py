@@ -1,0 +1,7 @@
+"""Fixtures of the tests that give commands."""
+
+from __future__ import annotations
+
+from tests.worlds.fixtures import house, launcher
+
+__all__ = ["house", "launcher"]
