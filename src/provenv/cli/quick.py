@@ -238,9 +238,29 @@ def main(argv: list[str]) -> int:
                     become(found)
                 except UsageError:
                     pass  # the ordinary way fails in the same manner, and tells it
+    return _ordinary(argv)
+
+
+def _ordinary(argv: list[str]) -> int:
+    """The ordinary way, with the code of the command's modules read at once where it was kept."""
+    import gc
+
+    # What a short command makes is needed until its end: to look for garbage after every 700 objects is in vain.
+    gc.set_threshold(50_000, 20, 20)
+    if os.name != "posix" or not argv or "provenv.cli.main" in sys.modules:
+        from provenv.cli.main import main as ordinary
+
+        return ordinary(argv)
+    from provenv.cli.bundle import keep, load
+
+    cache = cache_directory(os.environ)
+    loaded = load(cache, argv[0])
     from provenv.cli.main import main as ordinary
 
-    return ordinary(argv)
+    code = ordinary(argv)
+    if code == 0:
+        keep(cache, argv[0], loaded)
+    return code
 
 
 def leave(code: int) -> "NoReturn":
