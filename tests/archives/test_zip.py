@@ -102,7 +102,7 @@ def test_unsafe_names(name: str) -> None:
     assert repr(name) in refused(archive((name, b"x")))
 
 
-@pytest.mark.parametrize("name", ["a..b.py", ".hidden", "x/.../y", "ä/ü.py", "a b.py", "..."])
+@pytest.mark.parametrize("name", ["a..b.py", ".hidden", "x/...y", "ä/ü.py", "a b.py", "...a"])
 def test_odd_names_that_are_fine(name: str) -> None:
     (member,) = read_archive(memoryview(archive((name, b"x"))), "demo.whl")
     assert member.path == name
