@@ -296,7 +296,7 @@ SOURCES: dict[str, str | bytes] = {
     "demo/__init__.py": "def fail():\n    raise ValueError('here')\n",
     "demo/broken.py": "def (:\n",
     "demo/coding.py": b"# coding: latin-1\nx = '\xe4'\n",
-    "demo/nul.py": b"x = '\0'\n",
+    "demo/null.py": b"x = '\0'\n",
     "demo-1.0.data/purelib/extra.py": "y = 2\n",
     "demo-1.0.data/scripts/tool.py": "#!python\n",
     "demo/data.txt": "x",
