@@ -22,7 +22,7 @@ from provenv.flows.edits import Change, Manner, changes_of
 from provenv.flows.lock import Locked, lock
 from provenv.flows.project_file import read_project
 from provenv.flows.workspace import members_of
-from provenv.flows.world import World
+from provenv.flows.world import Draft, World
 from provenv.index.location import split_name
 from provenv.model.project import Project
 from provenv.model.requirement import name_of
@@ -85,6 +85,26 @@ def all_or_nothing(world: World) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def _drafted(world: World) -> Iterator[None]:
+    """Project file and lock are written once, at the end of the block: a kill leaves each old or new.
+
+    Not what a workspace's member or a script says of itself: that is read from their files while locking.
+    """
+    if world.script is not None or edited_file(world) != world.project_file:
+        yield
+        return
+    draft = world.draft = Draft()
+    try:
+        yield
+    finally:
+        world.draft = None
+    if draft.project is not None:
+        world.put_project(draft.project)
+    if draft.lock is not None:
+        world.put_lock(draft.lock)
+
+
 def edited_file(world: World) -> str:
     """The file that an edit changes: a script, the project file of the workspace member the command was given in, or
     the root's."""
@@ -133,7 +153,7 @@ def add(world: World, addition: Addition) -> Locked | None:
     )
     _check_place(project, changes, addition.place, file)
     _remember_secrets(world, changes)
-    with all_or_nothing(world):
+    with all_or_nothing(world), _drafted(world):
         document = Document(before, file)
         bare = [change.name for change in changes if _is_bare(change)]
         for change in changes:
@@ -169,7 +189,7 @@ def remove(world: World, names: Sequence[str], place: Place, *, is_frozen: bool 
             del array[number]
         if not document.needs(normal):
             document.drop_source(normal)
-    with all_or_nothing(world):
+    with all_or_nothing(world), _drafted(world):
         _save(world, document, file)
         return None if is_frozen else lock(world)
 

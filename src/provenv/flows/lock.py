@@ -76,7 +76,7 @@ def lock(
     """
     aimed = aim(world)
     # Whoever only wants to know what would be chosen has nothing to keep: a script without a lock of ours, for one.
-    data = None if world.is_only_here else files.read_if_there(world.lock_file)
+    data = None if world.is_only_here else world.lock_data_if_there()
     known = known_lock(world, data) if data is not None else None
     if known is not None and data is not None and not upgrade and not upgrade_packages:
         difference = known.difference(_inputs(aimed), FORMAT) or _moved(world, aimed, known)
@@ -145,7 +145,7 @@ def _lock_anew(
         new[table["name"]] = (*new.get(table["name"], ()), table.get("version", ""))
     is_changed = fresh != data
     if is_changed and not is_dry:
-        files.replace(world.lock_file, fresh)
+        world.put_lock(fresh)
     old = known.versions if known is not None else {}
     return Locked(
         fresh,

@@ -17,6 +17,7 @@ class Places:
     def __init__(self, world: World) -> None:
         self._directory = world.directory
         self._project_file = world.project_file
+        self._draft = world.draft and world.draft.project
         self._lines: dict[str, dict[str, int]] = {}
 
     def line(self, where: str) -> int | None:
@@ -46,7 +47,8 @@ class Places:
 
     def _read(self, path: str) -> dict[str, int]:
         try:
-            text = (files.read_if_there(path) or b"").decode("utf-8", "replace")
+            draft = self._draft if path == self._project_file else None
+            text = (draft or files.read_if_there(path) or b"").decode("utf-8", "replace")
             if path.endswith(".toml"):
                 return lines_of(text)
             # A script's block stands for a project file; its keys have no table.

@@ -8,7 +8,7 @@ from provenv.errors import InputError
 from provenv.events import Events
 from provenv.flows.files import read, read_if_there, replace
 
-__all__ = ["World"]
+__all__ = ["Draft", "World"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     from provenv.net.keychain import Keychain
     from provenv.store.store import Store
     from provenv.universe.answers import Supply
+
+
+class Draft:
+    """What project file and lock will hold when an edit is over; None for what stays."""
+
+    __slots__ = ("lock", "project")
+
+    def __init__(self) -> None:
+        self.project: bytes | None = None
+        self.lock: bytes | None = None
 
 
 class World:
@@ -43,6 +53,7 @@ class World:
         "default_index",
         "directory",
         "doors",
+        "draft",
         "environment_directory",
         "events",
         "find_links",
@@ -137,6 +148,8 @@ class World:
         """What is being built, the outermost first, and with which interpreter: this is the world of its needs."""
         self.given: tuple[str, bytes] | None = None
         """A project that lies in no file: what messages call it, and what its file would hold."""
+        self.draft: Draft | None = None
+        """What project file and lock are to hold: during an edit, so that each file is written once."""
         self.writes_lock = True
         """Whether a lock is written where there is none: beside a script only when somebody asks for it."""
         self.is_only_here = False
@@ -170,7 +183,7 @@ class World:
         """The same world with another project, which lies in no file: only for this machine, and without a lock."""
         other = self._copy()
         other.script, other.member, other.given, other.is_only_here = None, None, (name, data), True
-        other.member_directory = None
+        other.member_directory, other.draft = None, None
         other.environment_directory, other.keychain = os.path.join(self.cache, "none"), None
         return other
 
@@ -179,7 +192,7 @@ class World:
         other = self.only_here()
         other.script, other.member, other.member_directory, other.given = None, None, None, None
         other.directory, other.environment_directory = directory, os.path.join(directory, ".venv")
-        other.keychain = None
+        other.keychain, other.draft = None, None
         return other
 
     def only_here(self) -> World:
@@ -236,6 +249,8 @@ class World:
         """The same; None without a project."""
         if self.given is not None:
             return self.given[1]
+        if self.draft is not None and self.draft.project is not None:
+            return self.draft.project
         data = read_if_there(self.project_file)
         if data is None or self.script is None:
             return data
@@ -245,12 +260,28 @@ class World:
 
     def put_project(self, data: bytes) -> None:
         """Replace the project file, or the block of a script by one that says the same. Raises InstallError."""
+        if self.draft is not None:
+            self.draft.project = data
+            return
         if self.script is None:
             replace(self.project_file, data)
             return
         from provenv.flows.script import put_project
 
         put_project(self.script, data)
+
+    def lock_data_if_there(self) -> bytes | None:
+        """What the lock holds; None without one. Raises InputError."""
+        if self.draft is not None and self.draft.lock is not None:
+            return self.draft.lock
+        return read_if_there(self.lock_file)
+
+    def put_lock(self, data: bytes) -> None:
+        """Replace the lock. Raises InstallError."""
+        if self.draft is not None:
+            self.draft.lock = data
+        else:
+            replace(self.lock_file, data)
 
     def close(self) -> None:
         """Close every door to the network; the world may be used again."""
