@@ -288,7 +288,7 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_durable_stores_work_too(tmp_path: Path) -> None:
-    tree = unpacked(Store(tmp_path / "store", is_durable=True), build_wheel(tmp_path, "demo", "1.0"))
+    tree = unpacked(Store(tmp_path / "store", durability="now"), build_wheel(tmp_path, "demo", "1.0"))
     assert tree.name == "demo"
 
 

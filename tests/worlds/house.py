@@ -70,6 +70,7 @@ class House:
             "HOME": str(self.home),
             "PROVENV_CACHE_DIR": str(self.cache),
             "PROVENV_DEFAULT_INDEX": self.server.url,
+            "PROVENV_DURABILITY": "never",
             "PROVENV_PATIENCE": "3",
             "PROVENV_PYTHON": BASE_PYTHON,
             "PIP_CONFIG_FILE": os.devnull,

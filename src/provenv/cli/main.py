@@ -183,6 +183,7 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
         uses_sources=uses_sources(words, variables),
         has_index=has_index(words, variables),
         variables=variables,
+        durability=_durability(variables),
         credential_urls=tuple(_url(word) for word in _asked(words) if "://" in word),
         rooms=_rooms,
     )
@@ -247,6 +248,14 @@ def _script(words: Words) -> str | None:
     from provenv.cli.running import script_of
 
     return script_of(words)
+
+
+def _durability(variables: Mapping[str, str]) -> str:
+    """When what the store takes in is written to disk."""
+    word = variables.get("PROVENV_DURABILITY") or "later"
+    if word not in ("now", "later", "never"):
+        raise UsageError(f"PROVENV_DURABILITY: `{word}` is not now, later or never")
+    return word
 
 
 def _patience(variables: Mapping[str, str]) -> float | None:

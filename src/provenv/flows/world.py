@@ -53,6 +53,7 @@ class World:
         "default_index",
         "directory",
         "doors",
+        "durability",
         "draft",
         "environment_directory",
         "events",
@@ -77,6 +78,7 @@ class World:
         "rooms",
         "script",
         "search_path",
+        "stores",
         "supplies",
         "uses_sources",
         "variables",
@@ -109,6 +111,7 @@ class World:
         member_directory: str | None = None,
         script: str | None = None,
         variables: Mapping[str, str] | None = None,
+        durability: str = "later",
         rooms: Callable[[World, Aim, Interpreter], Workroom] | None = None,
     ) -> None:
         self.directory = directory
@@ -164,6 +167,10 @@ class World:
         """What is open, by its locations: all targets of a command look through the same doors."""
         self.ahead: list[Ahead] = []
         """Whoever reads source archives before the solver asks about them; one at most, shared by copies of a world."""
+        self.durability = durability
+        """When what was put into the store is written to disk: ``now``, ``later`` or ``never``."""
+        self.stores: list[Store] = []
+        """The store, once somebody has asked for it; shared by copies of a world."""
         self.supplies: dict[str, Supply] = {}
         """Whoever fetches for a target, by its key, where reading ahead has begun before the target is solved."""
 
@@ -284,7 +291,9 @@ class World:
             replace(self.lock_file, data)
 
     def close(self) -> None:
-        """Close every door to the network; the world may be used again."""
+        """Close every door to the network, and see to it that the store gets to disk; the world may be used again."""
+        for store in self.stores:
+            store.settle()
         self.supplies.clear()
         while self.ahead:
             self.ahead.pop().close()
@@ -293,6 +302,8 @@ class World:
 
     def store(self) -> Store:
         """The store of this computer."""
-        from provenv.store.store import Store
+        if not self.stores:
+            from provenv.store.store import Store
 
-        return Store(os.path.join(self.cache, "store"))
+            self.stores.append(Store(os.path.join(self.cache, "store"), durability=self.durability))
+        return self.stores[0]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Built", "find_built", "keep_built"]
 
-_MARK = b"provenv built 1\n"
+_MARK = b"provenv built 2\n"
 
 
 class Built:
@@ -43,9 +43,9 @@ def find_built(store: Store, key: str) -> Built | None:
     """The wheel that was built under this key (hex), if it is still there."""
     data = read_if_there(store.place("built", key))
     value = None if data is None else unpack(_MARK, data)
-    if value is None:
+    if value is None or value[0] != key:
         return None
-    filename, sha256, size, made_from = value
+    _, filename, sha256, size, made_from = value
     if store.blob(sha256) is None and store.tree(sha256) is None:
         return None
     return Built(filename=filename, sha256=sha256, size=size, made_from=made_from)
@@ -64,10 +64,8 @@ def keep_built(store: Store, key: str, wheel: str, made_from: tuple[tuple[str, s
         directory = store.temporary()
         try:
             with open(directory + "/record", "xb") as file:
-                file.write(pack(_MARK, (built.filename, built.sha256, built.size, built.made_from)))
-            final = store.place("built", key)
-            os.makedirs(os.path.dirname(final), exist_ok=True)
-            os.replace(directory + "/record", final)
+                file.write(pack(_MARK, (key, built.filename, built.sha256, built.size, built.made_from)))
+            store.publish(directory + "/record", store.place("built", key), replaces=True)
         finally:
             store.discard(directory)
     return built

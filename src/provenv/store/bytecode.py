@@ -14,7 +14,7 @@ from collections import deque
 from threading import Lock, Thread
 
 from provenv.errors import InstallError
-from provenv.store.tree import MTIME, Bytecode
+from provenv.store.tree import MTIME, Bytecode, bytecode_key, tag_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _CHUNK_FILES = 48
 _WORKER = """
 import gc, os, sys
 gc.disable()
+from hashlib import sha256
 from importlib.util import MAGIC_NUMBER
 from marshal import dumps
 def number(value):
@@ -40,19 +41,19 @@ def one(source, target, name, mtime):
             data = file.read()
         code = dumps(compile(data, name, "exec", dont_inherit=True))
     except Exception:
-        return -1
+        return "-1:"
     body = MAGIC_NUMBER + number(0) + number(mtime) + number(len(data)) + code
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o444)
     with open(handle, "wb", buffering=0) as file:
         file.write(body)
     os.utime(target, (mtime, mtime))
-    return len(body)
+    return f"{len(body)}:{sha256(body).hexdigest()}"
 mtime = int(sys.argv[1])
 print("ready", flush=True)
 for line in sys.stdin.buffer:
     fields = line.rstrip(b"\\n").decode("utf-8", "surrogateescape").split("\\0")
-    sizes = [str(one(*fields[at : at + 3], mtime)) for at in range(0, len(fields), 3)]
-    sys.stdout.write(" ".join(sizes) + "\\n")
+    made = [one(*fields[at : at + 3], mtime) for at in range(0, len(fields), 3)]
+    sys.stdout.write(" ".join(made) + "\\n")
     sys.stdout.flush()
 """
 
@@ -65,7 +66,7 @@ class _Job:
     def __init__(self, tree: Tree, directory: str) -> None:
         self.tree = tree
         self.directory = directory
-        self.entries: list[tuple[str, int]] = []
+        self.entries: list[tuple[str, int, str]] = []
         self.left = 0
 
 
@@ -171,17 +172,17 @@ class _Crew:
                 process.stdin.flush()
             except BrokenPipeError:
                 pass
-            sizes = process.stdout.readline().split()
-            if len(sizes) != len(chunk):
+            made = process.stdout.readline().decode("ascii", "replace").split()
+            if len(made) != len(chunk):
                 self._split(chunk)
                 return
-            self._done(chunk, [int(size) for size in sizes])
+            self._done(chunk, made)
 
     def _split(self, chunk: list[_Item]) -> None:
         """The process died: find the source that killed it by trying each alone, and leave that one out."""
         if len(chunk) == 1:
             self._discard(chunk[0])
-            self._done(chunk, [-1])
+            self._done(chunk, ["-1:"])
             return
         for item in chunk:
             self._discard(item)
@@ -192,12 +193,14 @@ class _Crew:
         if os.path.lexists(path):
             os.unlink(path)
 
-    def _done(self, chunk: list[_Item], sizes: list[int]) -> None:
+    def _done(self, chunk: list[_Item], made: list[str]) -> None:
+        """Take what the process said of each: size and hash of the byte code, or a size below zero."""
         complete: list[_Job] = []
         with self.lock:
-            for item, size in zip(chunk, sizes, strict=True):
-                if size >= 0:
-                    item.job.entries.append((item.target, size))
+            for item, told in zip(chunk, made, strict=True):
+                size, _, sha256 = told.partition(":")
+                if int(size) >= 0:
+                    item.job.entries.append((item.target, int(size), sha256))
                 item.job.left -= 1
                 if item.job.left == 0:
                     complete.append(item.job)
@@ -207,7 +210,7 @@ class _Crew:
     def _finish(self, job: _Job) -> None:
         bytecode = Bytecode.from_entries(job.entries, job.directory)
         with open(job.directory + "/manifest", "xb") as manifest:
-            manifest.write(bytecode.manifest())
+            manifest.write(bytecode.manifest(bytecode_key(tag_of(self.interpreter), job.tree.sha256)))
         self.publish(job.tree, job.directory)
         self.events.advanced("compile", 1, job.tree.name)
 

@@ -1,9 +1,16 @@
-"""A lock between processes and threads on one object of the store; the system releases it when a process dies."""
+"""Locks between processes and threads on what lies in the store; the system releases them when a process dies.
+
+Where a file system knows no locks (some network ones), work goes on without: then two processes may make the same
+object at once, and one rename wins. Only whoever would remove things does nothing there.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+
+from provenv.store.failure import told_as_install_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,38 +18,43 @@ if TYPE_CHECKING:
 
     from provenv.events import Events
 
-__all__ = ["Guard"]
+__all__ = ["Guard", "Share", "open_lock", "try_lock"]
+
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
 class Guard:
     """Held from ``with`` to its end; while another holds it, ``events.waiting`` is told once.
 
-    ``path`` is a file that exists only while the lock is held (or after a crash, when it is free to take).
+    ``path`` is a file that exists only while the lock is held (or after a crash, when it is free to take). Raises
+    InstallError where it cannot be made.
     """
 
-    __slots__ = ("_descriptor", "_events", "_path", "_what")
+    __slots__ = ("_descriptor", "_events", "_mode", "_path", "_what")
 
-    def __init__(self, path: str, events: Events, what: str) -> None:
+    def __init__(self, path: str, events: Events, what: str, *, mode: int = 0o600) -> None:
         self._path = path
         self._events = events
         self._what = what
+        self._mode = mode
         self._descriptor = -1
 
     def __enter__(self) -> Guard:
-        while True:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-            if not _lock(descriptor, is_blocking=False):
-                self._events.waiting(f"another process works on {self._what}")
-                _lock(descriptor, is_blocking=True)
-            # The last holder may have removed the file while we waited: then we hold a lock on nothing.
-            try:
-                is_current = os.stat(self._path).st_ino == os.fstat(descriptor).st_ino
-            except FileNotFoundError:
-                is_current = False
-            if is_current:
-                self._descriptor = descriptor
-                return self
-            os.close(descriptor)
+        with told_as_install_error("lock", self._path):
+            while True:
+                descriptor = open_lock(self._path, self._mode)
+                try:
+                    if not _lock(descriptor, is_blocking=False):
+                        self._events.waiting(f"another process works on {self._what}")
+                        _lock(descriptor, is_blocking=True)
+                    # The last holder may have removed the file while we waited: then we hold a lock on nothing.
+                    if _is_same(self._path, descriptor):
+                        self._descriptor = descriptor
+                        return self
+                except BaseException:
+                    os.close(descriptor)
+                    raise
+                os.close(descriptor)
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
@@ -56,21 +68,100 @@ class Guard:
             os.close(self._descriptor)
 
 
+class Share:
+    """A lock that many hold at once, or one alone (``is_alone``); its file stays.
+
+    Those who share it do without where nothing can be written or locked. One who wants to be alone raises InstallError
+    there; ``events`` are told when others keep it waiting.
+    """
+
+    __slots__ = ("_descriptor", "_events", "_is_alone", "_mode", "_path")
+
+    def __init__(self, path: str, mode: int, *, is_alone: bool = False, events: Events | None = None) -> None:
+        self._path = path
+        self._mode = mode
+        self._is_alone = is_alone
+        self._events = events
+        self._descriptor = -1
+
+    def __enter__(self) -> Share:
+        if self._is_alone:
+            with told_as_install_error("lock", self._path):
+                self._descriptor = open_lock(self._path, self._mode)
+                if not _lock(self._descriptor, is_blocking=False, needs_locks=True):
+                    if self._events is not None:
+                        self._events.waiting("other processes install from the store")
+                    _lock(self._descriptor, is_blocking=True, needs_locks=True)
+            return self
+        try:
+            self._descriptor = open_lock(self._path, self._mode)
+        except OSError:
+            try:
+                # A store that is only read is still kept from whoever may write to it.
+                self._descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            except OSError:
+                return self
+        _lock(self._descriptor, is_blocking=True, is_shared=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def open_lock(path: str, mode: int) -> int:
+    """Open the file of a lock, made when it is missing. A link in its place is not followed: OSError."""
+    flags = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        return os.open(path, flags)
+    except FileNotFoundError:
+        pass
+    try:
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError:
+        return os.open(path, flags | os.O_CREAT, mode)
+    if mode & 0o060:
+        os.chmod(path, mode)  # a group's members wait for one another, whatever their umask
+    return descriptor
+
+
+def try_lock(descriptor: int) -> bool | None:
+    """Take the lock of an open file or directory: False when another holds it, None where nothing can be locked."""
+    try:
+        return _lock(descriptor, is_blocking=False, needs_locks=True)
+    except OSError:
+        return None
+
+
+def _is_same(path: str, descriptor: int) -> bool:
+    try:
+        return os.stat(path).st_ino == os.fstat(descriptor).st_ino
+    except FileNotFoundError:
+        return False
+
+
 if sys.platform != "win32":
     import fcntl
 
-    def _lock(descriptor: int, *, is_blocking: bool) -> bool:
+    def _lock(descriptor: int, *, is_blocking: bool, is_shared: bool = False, needs_locks: bool = False) -> bool:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if is_blocking else fcntl.LOCK_NB))
+            kind = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
+            fcntl.flock(descriptor, kind | (0 if is_blocking else fcntl.LOCK_NB))
         except BlockingIOError:
             return False
+        except OSError as problem:
+            if needs_locks or problem.errno not in _NO_LOCKS:
+                raise
         return True
 
 else:
     import msvcrt
     import time
 
-    def _lock(descriptor: int, *, is_blocking: bool) -> bool:
+    def _lock(descriptor: int, *, is_blocking: bool, is_shared: bool = False, needs_locks: bool = False) -> bool:
         while True:
             try:
                 msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)

@@ -2,47 +2,150 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import time
+from _thread import allocate_lock
+from stat import S_ISDIR, S_ISGID, S_ISREG
 
-from provenv.errors import IntegrityError
-from provenv.store.guard import Guard
+from provenv.errors import InstallError, IntegrityError
+from provenv.store.boot import boot_id
+from provenv.store.durable import Known, is_on_disk, load, receipt_stamp, record
+from provenv.store.failure import told_as_install_error
+from provenv.store.guard import Guard, Share
 from provenv.store.tree import is_manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from provenv.events import Events
 
-__all__ = ["Shelves", "checked", "read_if_there"]
+__all__ = ["DURABILITIES", "Shelves", "checked", "read_if_there"]
+
+DURABILITIES = ("now", "later", "never")
+"""When what was published is written to disk: before the command ends, soon after, or whenever the system likes."""
+
+_DAY = 86_400
 
 
 class Shelves:
     """Places of content-addressed objects under ``root``; making one touches nothing.
 
-    ``workers`` is how many threads or processes one job may use. With ``is_durable`` whatever is published was synced
-    to disk before; without, a power cut may lose recent objects, never a crash of a process.
+    ``workers`` is how many threads or processes one job may use. ``durability`` is one of ``DURABILITIES``: whichever
+    it is, a crash of a process loses nothing that was published, and what a power cut may have lost is checked before
+    it is used again. ``boot`` names this boot of the machine, if not what the system says.
     """
 
-    def __init__(self, root: str | os.PathLike[str], *, workers: int | None = None, is_durable: bool = False) -> None:
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        workers: int | None = None,
+        durability: str = "later",
+        boot: str | None = None,
+    ) -> None:
         self.root = os.path.abspath(os.fspath(root))
         self.base = self.root + "/v1"
         self.workers = workers or _core_count()
-        self.is_durable = is_durable
+        self.durability = durability
+        self.cleared: set[str] = set()
+        """Suspects that this process checked, where the store cannot be told."""
+        self._boot = boot
+        self._known: Known | None = None
+        self._is_group_shared: bool | None = None
+        self._is_entered = False
+        self._has_published = False
+        self._lock = allocate_lock()
+        self._private = ""
+        self._private_descriptor = -1
+        self._temporaries: set[str] = set()
+
+    # Reading
 
     def blob(self, sha256: str) -> str | None:
         """Absolute path of the file with this hash, or None."""
         path = self.place("blobs", checked(sha256))
-        return path if os.path.exists(path) else None
+        try:
+            status = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if self.is_suspect(status.st_ctime_ns):
+            from provenv.store.suspects import is_cleared_blob
+
+            return path if is_cleared_blob(self, sha256) else None
+        return path if S_ISREG(status.st_mode) else None
+
+    def manifest(self, directory: str) -> tuple[bytes, bool] | None:
+        """The manifest of a published directory, and whether its files must be checked first; None without one."""
+        try:
+            with open(directory + "/manifest", "rb", buffering=0) as file:
+                status = os.fstat(file.fileno())
+                return file.read(), self.is_suspect(status.st_ctime_ns)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def place(self, kind: str, key: str) -> str:
         """Absolute path where the object ``key`` (hex) of a kind lies, once it is published."""
         return f"{self.base}/{kind}/{key[:2]}/{key}"
 
+    @property
+    def is_group_shared(self) -> bool:
+        """Whether several users share the store: its root has the group's bits for writing and for passing itself on.
+
+        Raises InstallError when others could change what is in it.
+        """
+        if self._is_group_shared is None:
+            self._is_group_shared = _is_group_shared(self.root)
+        return self._is_group_shared
+
+    @property
+    def boot(self) -> str:
+        """This boot of the machine."""
+        if self._boot is None:
+            self._boot = boot_id()
+        return self._boot
+
+    @property
+    def known(self) -> Known:
+        """What is known to be on disk."""
+        if self._known is None:
+            self._is_group_shared = self.is_group_shared
+            self._known = load(self.base)
+        return self._known
+
+    def is_suspect(self, ctime_ns: int) -> bool:
+        """Whether an object of that time must be checked before it is used: the machine may have lost its bytes."""
+        known = self.known
+        return bool(self.boot) and known.is_suspect(ctime_ns, self.boot, time.time_ns())
+
+    def touch(self, directory: str) -> None:
+        """Remember that an object is in use; its directory is marked once a day."""
+        try:
+            now = time.time()
+            if now - os.stat(directory).st_mtime > _DAY:
+                os.utime(directory, (now, now))
+        except OSError:
+            return
+
+    def using(self) -> Share:
+        """Use in ``with`` while objects are taken out of the store: nobody prunes it meanwhile."""
+        return Share(self.base + "/using", 0o664 if self.is_group_shared else 0o600)
+
+    def is_on_disk(self, root: str, stamp: str) -> bool:
+        """Whether the receipt with that stamp (``durable.receipt_stamp``) and all before it was synced to disk."""
+        return is_on_disk(self.base, root, stamp)
+
+    # Writing
+
     def temporary(self) -> str:
-        """A new private directory on the store's file system; the caller removes or publishes it."""
-        parent = self.base + "/tmp"
-        os.makedirs(parent, exist_ok=True)
-        directory = f"{parent}/{os.urandom(12).hex()}"
-        os.mkdir(directory, 0o700)
+        """A new private directory on the store's file system; the caller publishes and discards it."""
+        with self._lock:
+            if not self._private:
+                self._enter()
+            directory = f"{self._private}/{os.urandom(6).hex()}"
+            os.mkdir(directory)
+            self._temporaries.add(directory)
         return directory
 
     def discard(self, directory: str) -> None:
@@ -51,29 +154,160 @@ class Shelves:
             from shutil import rmtree
 
             rmtree(directory, ignore_errors=True)
+        with self._lock:
+            self._temporaries.discard(directory)
+            if not self._temporaries and self._private:
+                descriptor, self._private_descriptor = self._private_descriptor, -1
+                private, self._private = self._private, ""
+                try:
+                    os.rmdir(private)
+                except OSError:
+                    pass
+                finally:
+                    if descriptor >= 0:
+                        os.close(descriptor)
 
     def guard(self, key: str, events: Events, what: str) -> Guard:
-        """A lock for one object, to be used in ``with``."""
-        os.makedirs(self.base + "/locks", exist_ok=True)
-        return Guard(f"{self.base}/locks/{key}", events, what)
+        """A lock for one object, to be used in ``with``. Raises InstallError where nothing can be written."""
+        with told_as_install_error("write to the store", self.root):
+            self.make(self.base + "/locks")
+        return Guard(f"{self.base}/locks/{key}", events, what, mode=0o664 if self.is_group_shared else 0o600)
 
-    def publish(self, source: str, final: str) -> None:
-        """Rename a complete file or directory into its place; a complete object that is there already wins."""
-        if self.is_durable:
-            _sync(source)
-        os.makedirs(os.path.dirname(final), exist_ok=True)
-        if os.path.isdir(source):
-            os.chmod(source, 0o755)
-            if os.path.isdir(final) and not _is_complete(final):
-                # Damaged by a power cut or by hand: out of the way, the new one is whole.
-                os.rename(final, self.temporary() + "/damaged")
+    def publish(self, source: str, final: str, *, replaces: bool = False) -> None:
+        """Rename a complete file or directory into its place; a complete object that is there already wins.
+
+        With ``replaces`` the new one wins; that is for files only.
+        """
+        status = os.stat(source)
+        is_directory = S_ISDIR(status.st_mode)
+        self._tidy(source, is_directory)
+        if self.durability == "now" or (not self.boot and self.durability == "later"):
+            _sync_all(source)
+        self._heed_clock(os.stat(source + "/manifest" if is_directory else source).st_ctime_ns)
+        self.make(os.path.dirname(final))
+        if is_directory and os.path.isdir(final) and not _is_complete(final):
+            # Damaged by a power cut or by hand: out of the way, the new one is whole.
+            self.quarantine(final)
+        self._has_published = True
         try:
-            os.rename(source, final)
+            _move(source, final, replaces=replaces)
         except OSError:
             if not os.path.isdir(final):
                 raise
-        if self.is_durable:
-            _sync_one(os.path.dirname(final))
+
+    def quarantine(self, path: str) -> bool:
+        """Take an object out of sight, where ``store verify`` and ``store prune`` find it; whether it was there.
+
+        Environments that hold links to its files keep them.
+        """
+        kind = os.path.relpath(path, self.base).partition(os.sep)[0]
+        self.make(self.base + "/quarantine")
+        target = f"{self.base}/quarantine/{kind}-{os.path.basename(path)}-{os.urandom(4).hex()}"
+        try:
+            _move(path, target, replaces=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
+    def make(self, directory: str) -> None:
+        """Make a directory of the store with all above it: never for everybody to write."""
+        if os.path.isdir(directory):
+            return
+        mode = 0o775 | S_ISGID if self.is_group_shared else 0o755
+        if directory == self.root:
+            os.makedirs(os.path.dirname(directory), exist_ok=True)
+        else:
+            self.make(os.path.dirname(directory))
+        try:
+            os.mkdir(directory, mode)
+            if self.is_group_shared:
+                os.chmod(directory, mode)
+        except FileExistsError:
+            if not os.path.isdir(directory):
+                raise
+
+    def register(self, root: str) -> None:
+        """Remember that the environment at ``root`` may use anything that it was installed from. Never fails."""
+        from provenv.store.usage import register
+
+        register(self, root)
+
+    def settle(self, *roots: str) -> None:
+        """The command is over: what it published, and the environments at ``roots``, are to get to disk.
+
+        With durability ``later`` that is begun and goes on when the process has ended; with ``now`` it is waited for;
+        InstallError when it cannot be made sure. Without anything published and without ``roots`` nothing happens.
+        """
+        if (not self._has_published and not roots) or self.durability == "never" or not self.boot:
+            return
+        from provenv.store.settling import settle
+
+        self._has_published = False
+        if self.durability == "now":
+            with told_as_install_error("write to disk", self.root):
+                settle(self, {root: receipt_stamp(root) for root in roots}, is_awaited=True)
+            return
+        try:
+            settle(self, {root: receipt_stamp(root) for root in roots}, is_awaited=False)
+        except OSError:
+            # Nothing is claimed then, so it will be checked after the next boot.
+            return
+
+    def enter_boot(self) -> None:
+        """Before the first change in this boot: what was not synced in the last one becomes suspect for good."""
+        if self._is_entered:
+            return
+        self.make(self.base)
+        self._known = known = load(self.base)
+        if known.boot != self.boot:
+            probe = f"{self.base}/durable.{os.urandom(6).hex()}"
+            os.mkdir(probe, 0o700)
+            now_ns = os.stat(probe).st_ctime_ns
+            os.rmdir(probe)
+            self._known = known.in_boot(self.boot, now_ns)
+            record(self.base, self._known)
+        self._is_entered = True
+
+    def tell_known(self, change: Callable[[Known], Known]) -> None:
+        """Change the record of what is on disk."""
+        self._known = change(load(self.base))
+        record(self.base, self._known)
+
+    def _enter(self) -> None:
+        """Make the private directory of this process: as long as it lives, it holds a lock on it."""
+        from provenv.store.leftovers import collect_old, private_directory
+
+        self.enter_boot()
+        parent = self.base + "/tmp"
+        self.make(parent)
+        collect_old(parent)
+        self._private, self._private_descriptor = private_directory(parent)
+
+    def _heed_clock(self, ctime_ns: int) -> None:
+        """When the clock went back behind what is known, less is known from now on."""
+        if self._known is not None and ctime_ns < self._known.since and self.boot:
+            from provenv.store.durable import forget_pending
+
+            forget_pending(self.base)
+            self.tell_known(lambda known: Known(known.boot, min(known.since, ctime_ns), known.windows))
+
+    def _tidy(self, source: str, is_directory: bool) -> None:
+        """Modes that do not depend on the umask, where that matters: for a group, or when it hides nothing."""
+        umask_shown = os.stat(os.path.dirname(source) if not is_directory else source).st_mode
+        if not (self.is_group_shared or umask_shown & 0o002):
+            return
+        directory_mode = 0o775 | S_ISGID if self.is_group_shared else 0o755
+        for place, directories, files in os.walk(source) if is_directory else ():
+            for name in directories:
+                if not os.path.islink(f"{place}/{name}"):
+                    mode = os.stat(f"{place}/{name}").st_mode
+                    os.chmod(f"{place}/{name}", directory_mode if mode & 0o200 else 0o555)
+            for name in files:
+                _tidy_file(f"{place}/{name}")
+        if is_directory:
+            os.chmod(source, directory_mode)
+        else:
+            _tidy_file(source)
 
 
 def checked(sha256: str) -> str:
@@ -81,12 +315,6 @@ def checked(sha256: str) -> str:
     if len(sha256) != 64 or sha256.strip("0123456789abcdef"):
         raise IntegrityError(repr(sha256), expected="64 lower-case hex digits", actual="something else")
     return sha256
-
-
-def _core_count() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def read_if_there(path: str) -> bytes | None:
@@ -98,12 +326,73 @@ def read_if_there(path: str) -> bytes | None:
         return None
 
 
+def _core_count() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _is_group_shared(root: str) -> bool:
+    try:
+        with told_as_install_error("use the store", root):
+            status = os.stat(root)
+    except InstallError as refused:
+        if isinstance(refused.__cause__, FileNotFoundError | NotADirectoryError):
+            return False
+        raise
+    if not hasattr(os, "geteuid"):
+        return False
+    if status.st_mode & 0o002:
+        raise InstallError(
+            f"the store {root} can be written by everybody, so nothing in it can be trusted",
+            hint=f"run `chmod o-w {root}`, or give another --cache-dir",
+        )
+    is_shared = bool(status.st_mode & S_ISGID and status.st_mode & 0o020)
+    is_member = status.st_gid in (os.getegid(), *os.getgroups())
+    if status.st_uid not in (os.geteuid(), 0) and not (is_shared and is_member):
+        raise InstallError(
+            f"the store {root} belongs to another user (number {status.st_uid}), who could change what is in it",
+            hint="give a --cache-dir of your own (with sudo: `sudo -H`), or share the store with a group",
+        )
+    return is_shared
+
+
 def _is_complete(directory: str) -> bool:
     data = read_if_there(directory + "/manifest")
     return data is not None and is_manifest(data)
 
 
-def _sync(source: str) -> None:
+def _tidy_file(path: str) -> None:
+    mode = os.lstat(path).st_mode
+    if S_ISREG(mode):
+        os.chmod(path, 0o555 if mode & 0o100 else 0o444)
+
+
+def _move(source: str, final: str, *, replaces: bool) -> None:
+    """One rename; where a part of the store lies on another device, a copy beside the place first."""
+    rename = os.replace if replaces else os.rename
+    try:
+        rename(source, final)
+    except OSError as problem:
+        if problem.errno != errno.EXDEV:
+            raise
+        from shutil import copy2, copytree, rmtree
+
+        beside = f"{os.path.dirname(final)}/.new-{os.urandom(6).hex()}"
+        try:
+            if os.path.isdir(source):
+                copytree(source, beside, symlinks=True)
+            else:
+                copy2(source, beside)
+            rename(beside, final)
+        finally:
+            if os.path.isdir(beside):
+                rmtree(beside, ignore_errors=True)
+            elif os.path.lexists(beside):
+                os.unlink(beside)
+
+
+def _sync_all(source: str) -> None:
     if os.path.isfile(source):
         _sync_one(source)
         return
@@ -114,6 +403,8 @@ def _sync(source: str) -> None:
 
 
 def _sync_one(path: str) -> None:
+    if os.path.islink(path):
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -7,8 +7,12 @@
     v1/bytecode/<tag>/ab/<sha256>/         its byte code: files/ and manifest
     v1/shared/ab/<key>/                    merged site-packages of one set of wheels
     v1/built/ab/<key>                      which wheel was built from what
+    v1/origins/ab/<sha256>                 where a file came from, for repairs
+    v1/environments/<name>                 which environments may use all this
+    v1/durable, v1/synced/<name>           what is known to be on disk
+    v1/quarantine/                         what was found rotten
     v1/tmp/                                private work, renamed into place when complete
-    v1/locks/                              who works on what
+    v1/locks/, v1/using                    who works on what
 
 Publishing is one rename of a file or directory that is complete, its manifest included. Two processes that make the
 same object do no harm: one rename wins, and the other's work is dropped.
@@ -22,8 +26,8 @@ from provenv.errors import InstallError
 from provenv.events import Events
 from provenv.store.failure import told_as_install_error
 from provenv.store.receiving import Receiver
-from provenv.store.shelves import Shelves, checked, read_if_there
-from provenv.store.tree import Bytecode, Tree, tag_of
+from provenv.store.shelves import Shelves, checked
+from provenv.store.tree import Bytecode, Tree, bytecode_key, tag_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,8 +74,31 @@ class Store(Shelves):
     def tree(self, sha256: str) -> Tree | None:
         """The unpacked wheel with this hash, or None when it is not (completely) there."""
         directory = self.place("trees", checked(sha256))
-        data = read_if_there(directory + "/manifest")
-        return None if data is None else Tree.from_manifest(data, directory, sha256)
+        found = self.manifest(directory)
+        if found is None:
+            return None
+        data, is_suspect = found
+        tree = Tree.from_manifest(data, directory, sha256)
+        if tree is None:
+            return None
+        if is_suspect:
+            from provenv.store.suspects import is_cleared_tree
+
+            return tree if is_cleared_tree(self, tree) else None
+        self.touch(directory)
+        return tree
+
+    def mend(self, sha256: str, filename: str, events: Events | None = None) -> Tree | None:
+        """The tree of a wheel of which a file was found gone or wrong, whole again; None when it must be fetched.
+
+        What is rotten, of its byte code too, goes to the quarantine; the blob is checked before it is unpacked again.
+        """
+        from provenv.store.suspects import drop_rotten
+
+        with told_as_install_error(f"mend {filename} in", self.root):
+            has_blob = drop_rotten(self, sha256)
+        found = self.tree(sha256)
+        return found if found is not None or not has_blob else self.unpack(sha256, filename, events)
 
     def unpack(self, sha256: str, filename: str, events: Events | None = None) -> Tree:
         """Unpack the blob of a wheel, unless its tree exists; every member is checked against RECORD."""
@@ -112,9 +139,18 @@ class Store(Shelves):
 
     def bytecode(self, tree: Tree, interpreter: Interpreter) -> Bytecode | None:
         """The byte code of ``tree`` for this kind of interpreter, if it was compiled before."""
-        directory = self.place("bytecode/" + tag_of(interpreter), tree.sha256)
-        data = read_if_there(directory + "/manifest")
-        return None if data is None else Bytecode.from_manifest(data, directory)
+        tag = tag_of(interpreter)
+        directory = self.place("bytecode/" + tag, tree.sha256)
+        found = self.manifest(directory)
+        if found is None:
+            return None
+        data, is_suspect = found
+        bytecode = Bytecode.from_manifest(data, directory, bytecode_key(tag, tree.sha256))
+        if bytecode is not None and is_suspect:
+            from provenv.store.suspects import is_cleared_bytecode
+
+            return bytecode if is_cleared_bytecode(self, bytecode) else None
+        return bytecode
 
     def compile(
         self, trees: Iterable[Tree], interpreter: Interpreter, events: Events | None = None

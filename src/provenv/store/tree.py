@@ -25,6 +25,7 @@ __all__ = [
     "Bytecode",
     "Listing",
     "Tree",
+    "bytecode_key",
     "is_manifest",
     "tag_of",
 ]
@@ -39,9 +40,9 @@ MTIME_NS = MTIME * 1_000_000_000
 WRITTEN_BY_INSTALLERS = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 """Files of a ``.dist-info`` directory that every installer writes itself, whatever a wheel ships."""
 
-_TREE = b"provenv tree 1\n"
-_BYTECODE = b"provenv bytecode 1\n"
-SHARED = b"provenv shared 1\n"
+_TREE = b"provenv tree 2\n"
+_BYTECODE = b"provenv bytecode 2\n"
+SHARED = b"provenv shared 2\n"
 """Mark of the manifest of a shared environment; ``env.shared`` says what is in it."""
 
 
@@ -167,11 +168,11 @@ class Tree:
 
     @classmethod
     def from_manifest(cls, data: bytes, directory: str, sha256: str) -> Tree | None:
-        """Read a manifest; None when it is damaged or of another version."""
+        """Read a manifest; None when it is damaged, of another version or that of another wheel."""
         value = unpack(_TREE, data)
-        if value is None:
+        if value is None or value[0] != sha256:
             return None
-        filename, name, version, dist_info, data_dir, is_purelib, entry_points, groups, record, rows, entries = value
+        _, filename, name, version, dist_info, data_dir, is_purelib, entry_points, groups, record, rows, entries = value
         return cls(
             directory=directory,
             sha256=sha256,
@@ -188,7 +189,7 @@ class Tree:
 
     def manifest(self) -> bytes:
         """The bytes that ``from_manifest`` reads; they hold no path of this machine."""
-        head = (self.filename, self.name, self.version, self.dist_info, self.data_dir, self.is_purelib)
+        head = (self.sha256, self.filename, self.name, self.version, self.dist_info, self.data_dir, self.is_purelib)
         listing = self.listing
         return pack(_TREE, (*head, self.entry_points, listing.groups, listing.record, listing.rows, self._entries))
 
@@ -202,11 +203,12 @@ class Bytecode:
     Paths mirror the tree: ``pkg/__pycache__/x.cpython-311.pyc`` belongs to ``pkg/x.py``.
     """
 
-    __slots__ = ("directory", "listing")
+    __slots__ = ("_digests", "directory", "listing")
 
-    def __init__(self, *, directory: str, listing: Listing) -> None:
+    def __init__(self, *, directory: str, listing: Listing, digests: bytes) -> None:
         self.directory = directory
         self.listing = listing
+        self._digests = digests
 
     @property
     def files(self) -> str:
@@ -218,22 +220,38 @@ class Bytecode:
         """``(path, size)`` of every ``.pyc`` file, sorted by path; loaded anew by each call."""
         return tuple((path, size) for path, size, _ in marshal.loads(self.listing.rows))
 
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The SHA-256 (hex) of every one of ``entries``."""
+        return tuple(self._digests[at : at + 32].hex() for at in range(0, len(self._digests), 32))
+
     @classmethod
-    def from_entries(cls, entries: Iterable[tuple[str, int]], directory: str) -> Bytecode:
-        """Describe files that were just compiled."""
+    def from_entries(cls, entries: Iterable[tuple[str, int, str]], directory: str) -> Bytecode:
+        """Describe files that were just compiled: ``(path, size, sha256 in hex)``."""
+        ordered = sorted(entries)
         return cls(
-            directory=directory, listing=Listing.from_files((path, size, False, "") for path, size in sorted(entries))
+            directory=directory,
+            listing=Listing.from_files((path, size, False, "") for path, size, _ in ordered),
+            digests=bytes.fromhex("".join(digest for _, _, digest in ordered)),
         )
 
     @classmethod
-    def from_manifest(cls, data: bytes, directory: str) -> Bytecode | None:
-        """Read a manifest; None when it is damaged or of another version."""
+    def from_manifest(cls, data: bytes, directory: str, key: str) -> Bytecode | None:
+        """Read a manifest; None when it is damaged, of another version, or not that of ``key``."""
         value = unpack(_BYTECODE, data)
-        return None if value is None else cls(directory=directory, listing=Listing(*value))
+        if value is None or value[0] != key:
+            return None
+        _, groups, record, rows, digests = value
+        return cls(directory=directory, listing=Listing(groups, record, rows), digests=digests)
 
-    def manifest(self) -> bytes:
-        """The bytes that ``from_manifest`` reads."""
-        return pack(_BYTECODE, (self.listing.groups, self.listing.record, self.listing.rows))
+    def manifest(self, key: str) -> bytes:
+        """The bytes that ``from_manifest`` reads; ``key`` (see ``bytecode_key``) says what it is the byte code of."""
+        return pack(_BYTECODE, (key, self.listing.groups, self.listing.record, self.listing.rows, self._digests))
+
+
+def bytecode_key(tag: str, sha256: str) -> str:
+    """Names the byte code of one tree for one kind of interpreter."""
+    return f"{tag}/{sha256}"
 
 
 def tag_of(interpreter: Interpreter) -> str:
