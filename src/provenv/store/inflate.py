@@ -1,6 +1,8 @@
 """Inflating and hashing one member of an archive into one file.
 
-Decompression, hashing and writing all release the interpreter's lock, so two threads use two cores.
+Decompression, hashing, reading and writing all release the interpreter's lock, so two threads use two cores. The bytes
+are read, not mapped: reading into a buffer that stays in the processor's cache costs no page faults, and a file that
+somebody cuts short meanwhile is an error, not a signal that ends the process.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+import sys
 
 from provenv.archives.zip import STORED
 from provenv.errors import IntegrityError
@@ -26,81 +29,141 @@ if TYPE_CHECKING:
     from provenv.archives.zip import Member
     from provenv.wheel.record import RecordRow
 
-__all__ = ["Blob", "content", "write_member"]
+__all__ = ["Source", "content", "write_member"]
 
 _SMALL = 1 << 20
 """Up to here a member is inflated in one piece; above, in pieces that stay in the processor's cache."""
 _PIECE = 1 << 16
-_RELEASE = 8 << 20
+_HASHED = 1 << 19
+_BINARY = getattr(os, "O_BINARY", 0)
+_CREATED = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | _BINARY
 
 
-class Blob:
-    """A mapped archive. ``view`` is all of it; ``release`` gives pages back, so that memory stays small."""
+class Source:
+    """An open archive that several threads read at once; ``subject`` names it in errors.
 
-    __slots__ = ("_map", "subject", "view")
+    Long work asks ``is_given_up`` again and again, and ends early, with an error or a wrong result, when it says so.
+    """
 
-    def __init__(self, path: str, subject: str) -> None:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            if os.fstat(descriptor).st_size == 0:
-                raise IntegrityError(subject, expected="a ZIP archive", actual="an empty file")
-            self._map = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-        finally:
-            os.close(descriptor)
+    __slots__ = ("_descriptor", "_status", "is_given_up", "subject")
+
+    def __init__(self, path: str, subject: str, is_given_up: Callable[[], bool] = lambda: False) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | _BINARY)
+        self._status = os.fstat(self._descriptor)
         self.subject = subject
-        self.view = memoryview(self._map)
+        self.is_given_up = is_given_up
 
-    def release(self, start: int, end: int) -> None:
-        """The pages between these offsets are not needed soon."""
-        if hasattr(mmap, "MADV_DONTNEED"):
-            begin = start & -mmap.PAGESIZE
-            self._map.madvise(mmap.MADV_DONTNEED, begin, end - begin)
+    def map(self) -> mmap.mmap:
+        """All bytes, to look at a few of them; the caller closes it."""
+        if self._status.st_size == 0:
+            raise IntegrityError(self.subject, expected="a ZIP archive", actual="an empty file")
+        return mmap.mmap(self._descriptor, 0, access=mmap.ACCESS_READ)
+
+    def read(self, start: int, end: int) -> bytes:
+        """These bytes; fewer only at the end of the file."""
+        return _read_at(self._descriptor, end - start, start)
+
+    def fill(self, buffer: memoryview, start: int) -> int:
+        """Read bytes from ``start`` on into ``buffer``; how many."""
+        return _fill_at(self._descriptor, buffer, start)
+
+    def sha256(self, is_given_up: Callable[[], bool]) -> str:
+        """The hash of the whole file, read from begin to end."""
+        digest = hashlib.sha256()
+        buffer = memoryview(bytearray(min(_HASHED, max(1, self._status.st_size))))
+        at = 0
+        while count := self.fill(buffer, at):
+            digest.update(buffer[:count])
+            at += count
+            if is_given_up():
+                break
+        return digest.hexdigest()
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether nobody changed the file, or what it is called, since it was opened."""
+        before, now = self._status, os.fstat(self._descriptor)
+        return (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
+            now.st_size,
+            now.st_mtime_ns,
+            now.st_ctime_ns,
+        )
+
+    @property
+    def status(self) -> os.stat_result:
+        """What the system said of the file when it was opened."""
+        return self._status
 
     def close(self) -> None:
-        """Unmap; no slice of ``view`` may be alive."""
-        self.view.release()
-        self._map.close()
+        """Let go of the file."""
+        os.close(self._descriptor)
 
 
-def content(blob: Blob, member: Member) -> bytes:
+if sys.platform != "win32":
+
+    def _read_at(descriptor: int, count: int, start: int) -> bytes:
+        return os.pread(descriptor, count, start)
+
+    def _fill_at(descriptor: int, buffer: memoryview, start: int) -> int:
+        return os.preadv(descriptor, [buffer], start)
+
+else:
+    from threading import Lock
+
+    _moving = Lock()
+
+    def _read_at(descriptor: int, count: int, start: int) -> bytes:
+        with _moving:
+            os.lseek(descriptor, start, os.SEEK_SET)
+            return os.read(descriptor, count)
+
+    def _fill_at(descriptor: int, buffer: memoryview, start: int) -> int:
+        data = _read_at(descriptor, len(buffer), start)
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def content(source: Source, member: Member) -> bytes:
     """The member's bytes in memory, with size and checksum checked."""
-    data = b"".join(_pieces(blob, member))
-    _check(blob, member, len(data), crc32(data))
+    data = b"".join(bytes(piece) for piece in _pieces(source, member, None))
+    _check(source, member, len(data), crc32(data))
     return data
 
 
-def write_member(blob: Blob, member: Member, row: RecordRow | None, path: str) -> str:
+def write_member(source: Source, member: Member, row: RecordRow | None, path: str, packed: memoryview | None) -> str:
     """Write the member to the new file ``path``; its SHA-256 in RECORD's form.
 
-    Size, CRC-32 and the hash in ``row`` are checked; IntegrityError names archive and member.
+    ``packed`` are its bytes in the archive, where they were read before. Size, CRC-32 and the hash in ``row`` are
+    checked; IntegrityError names archive and member.
     """
     digest = hashlib.sha256()
     algorithm = row.algorithm if row is not None else None
     other = None if algorithm in (None, "sha256") else hashlib.new(str(algorithm))
     size, checksum = 0, 0
-    mode = 0o555 if member.is_executable else 0o444
-    target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    target = os.open(path, _CREATED, 0o555 if member.is_executable else 0o444)
     try:
-        for piece in _pieces(blob, member):
+        for piece in _pieces(source, member, packed):
             size += len(piece)
             checksum = crc32(piece, checksum)
             digest.update(piece)
             if other is not None:
                 other.update(piece)
-            _write(target, piece)
+            written = os.write(target, piece) if piece else 0
+            while written < len(piece):
+                written += os.write(target, piece[written:])
         if os.utime in os.supports_fd:
             os.utime(target, ns=(MTIME_NS, MTIME_NS))
     finally:
         os.close(target)
     if os.utime not in os.supports_fd:
         os.utime(path, ns=(MTIME_NS, MTIME_NS))
-    _check(blob, member, size, checksum)
+    _check(source, member, size, checksum)
     raw = digest.digest()
     if row is not None and row.digest is not None:
         actual = raw if other is None else other.digest()
         if actual != row.digest or (row.size is not None and row.size != size):
             raise IntegrityError(
-                f"{blob.subject}: {member.path!r}",
+                f"{source.subject}: {member.path!r}",
                 expected=f"{row.algorithm} {row.digest.hex()} of its RECORD",
                 actual=actual.hex(),
                 hint="the wheel contradicts itself; nothing was unpacked",
@@ -108,64 +171,68 @@ def write_member(blob: Blob, member: Member, row: RecordRow | None, path: str) -
     return digest_for_record(raw)
 
 
-def _write(target: int, piece: bytes | memoryview) -> None:
-    written = os.write(target, piece) if piece else 0
-    while written < len(piece):
-        written += os.write(target, piece[written:])
-
-
-def _pieces(blob: Blob, member: Member) -> Iterator[bytes | memoryview]:
-    view = blob.view[member.start : member.end]
+def _pieces(source: Source, member: Member, packed: memoryview | None) -> Iterator[bytes | memoryview]:
     if member.method == STORED:
-        yield from _stored(blob, member, view)
+        yield from _stored(source, member, packed)
         return
     engine = decompressobj(-15)
     try:
-        if member.size <= _SMALL:
+        if member.size <= _SMALL and member.end - member.start <= 2 * _SMALL:
             # One byte more than promised: a member that inflates to more is caught without inflating it all.
-            yield engine.decompress(view, member.size + 1)
+            data = source.read(member.start, member.end) if packed is None else packed
+            yield engine.decompress(data, member.size + 1)
         else:
-            yield from _large(blob, member, view, engine.decompress)
+            yield from _large(source, member, engine.decompress)
     except Exception as problem:
         if type(problem).__name__ not in ("error", "IsalError"):
             raise
         raise IntegrityError(
-            f"{blob.subject}: {member.path!r}", expected="deflated data", actual=str(problem)
+            f"{source.subject}: {member.path!r}", expected="deflated data", actual=str(problem)
         ) from problem
     if not engine.eof or engine.unused_data:
         raise IntegrityError(
-            f"{blob.subject}: {member.path!r}", expected="one complete deflate stream", actual="a cut or longer one"
+            f"{source.subject}: {member.path!r}", expected="one complete deflate stream", actual="a cut or longer one"
         )
 
 
-def _large(blob: Blob, member: Member, view: memoryview, decompress: Callable[[memoryview], bytes]) -> Iterator[bytes]:
-    total, released = 0, 0
-    for at in range(0, len(view), _PIECE):
-        piece = decompress(view[at : at + _PIECE])
+def _large(source: Source, member: Member, decompress: Callable[[memoryview], bytes]) -> Iterator[bytes]:
+    total = 0
+    for packed in _packed(source, member):
+        piece = decompress(packed)
         total += len(piece)
         if total > member.size:
-            break
+            raise IntegrityError(f"{source.subject}: {member.path!r}", expected=f"{member.size} bytes", actual="more")
         yield piece
-        if at - released >= _RELEASE:
-            blob.release(member.start + released, member.start + at)
-            released = at
-    blob.release(member.start + released, member.end)
-    if total > member.size:
-        raise IntegrityError(f"{blob.subject}: {member.path!r}", expected=f"{member.size} bytes", actual="more")
 
 
-def _stored(blob: Blob, member: Member, view: memoryview) -> Iterator[memoryview]:
-    for at in range(0, len(view), _RELEASE):
-        yield view[at : at + _RELEASE]
-        if len(view) > _SMALL:
-            blob.release(member.start + at, min(member.end, member.start + at + _RELEASE))
+def _stored(source: Source, member: Member, packed: memoryview | None) -> Iterator[bytes | memoryview]:
+    if packed is not None:
+        yield packed
+    else:
+        yield from _packed(source, member)
 
 
-def _check(blob: Blob, member: Member, size: int, checksum: int) -> None:
+def _packed(source: Source, member: Member) -> Iterator[memoryview]:
+    """The member's bytes in the archive, a piece at a time, in one buffer."""
+    at = member.start
+    if at == member.end:
+        return
+    buffer = memoryview(bytearray(min(_PIECE, member.end - at)))
+    while at < member.end and not source.is_given_up():
+        count = source.fill(buffer[: member.end - at], at)
+        if not count:
+            raise IntegrityError(
+                f"{source.subject}: {member.path!r}", expected="its data", actual="the end of the file"
+            )
+        yield buffer[:count]
+        at += count
+
+
+def _check(source: Source, member: Member, size: int, checksum: int) -> None:
     if size != member.size:
         actual = f"{size}" if size < member.size else "more"
-        raise IntegrityError(f"{blob.subject}: {member.path!r}", expected=f"{member.size} bytes", actual=actual)
+        raise IntegrityError(f"{source.subject}: {member.path!r}", expected=f"{member.size} bytes", actual=actual)
     if checksum != member.crc:
         raise IntegrityError(
-            f"{blob.subject}: {member.path!r}", expected=f"CRC-32 {member.crc:08x}", actual=f"{checksum:08x}"
+            f"{source.subject}: {member.path!r}", expected=f"CRC-32 {member.crc:08x}", actual=f"{checksum:08x}"
         )

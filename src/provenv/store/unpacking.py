@@ -1,14 +1,19 @@
-"""From a wheel's bytes to the files and manifest of a tree, in a private directory that nobody else sees yet."""
+"""From a wheel's bytes to the files and manifest of a tree, in a private directory that nobody else sees yet.
+
+One wheel is many pieces of work, so that a crew can be at several wheels at once and none of its threads waits for the
+last member of one of them.
+"""
 
 from __future__ import annotations
 
 import os
-from collections import deque
-from threading import Thread
+from threading import Lock
 
 from provenv.archives.zip import Member, read_archive
-from provenv.errors import InputError, IntegrityError
-from provenv.store.inflate import Blob, content, write_member
+from provenv.errors import InputError, InstallError, IntegrityError
+from provenv.store.crew import FIRST, Crew
+from provenv.store.failure import told_as_install_error
+from provenv.store.inflate import Source, content, write_member
 from provenv.store.tree import Tree
 from provenv.wheel.filename import WheelName
 from provenv.wheel.metadata import WheelFile, parse_entry_points
@@ -17,15 +22,16 @@ from provenv.wheel.scripts import check_script_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from provenv.events import Events
 
-__all__ = ["unpack_wheel"]
+__all__ = ["Unpacking", "unpack_wheel"]
 
 _LARGE = 256 << 10
 _BATCH_BYTES = 1 << 20
 _BATCH_FILES = 64
+_LARGEST_GAP = 64 << 10
 _LARGEST_METADATA = 16 << 20
 _SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
 _UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
@@ -38,38 +44,165 @@ def unpack_wheel(
 
     Every member's size, CRC-32 and RECORD hash is checked, and RECORD must list exactly the members.
     """
-    blob = Blob(blob_path, filename)
-    try:
-        members = read_archive(blob.view, filename)
-        head = _Head(blob, members, WheelName.from_filename(filename))
-        files = directory + "/files"
-        _make_directories(files, members)
-        digests = _Crew(blob, head.rows, files, events).run(members, workers)
-    finally:
-        blob.close()
-    entries = sorted((one.path, one.size, one.is_executable, digests[one.path]) for one in members)
-    tree = Tree.from_entries(
-        tuple(entries),
-        directory=final,
-        sha256=sha256,
-        filename=filename,
-        name=head.name.name,
-        version=head.version,
-        dist_info=head.dist_info,
-        data_dir=head.data_dir,
-        is_purelib=head.is_purelib,
-        entry_points=head.entry_points,
+    work = Unpacking(
+        blob_path, sha256=sha256, filename=filename, directory=directory, final=final, events=events, is_proven=True
     )
-    with open(directory + "/manifest", "xb") as manifest:
-        manifest.write(tree.manifest())
-    return tree
+    with Crew(workers) as crew:
+        work.begin(crew, lambda: None)
+    return work.result()
+
+
+class Unpacking:
+    """One wheel that becomes a tree. Without ``is_proven`` the whole file is hashed beside it, and must have the hash.
+
+    Nothing of the directory may be used before ``result`` returned the tree.
+    """
+
+    def __init__(
+        self, path: str, *, sha256: str, filename: str, directory: str, final: str, events: Events, is_proven: bool
+    ) -> None:
+        self.sha256 = sha256
+        self.filename = filename
+        self.directory = directory
+        self._path = path
+        self._final = final
+        self._events = events
+        self._is_proven = is_proven
+        self._files = directory + "/files"
+        self._source: Source | None = None
+        self._head: _Head | None = None
+        self._members: tuple[Member, ...] = ()
+        self._digests: dict[str, str] = {}
+        self._tree: Tree | None = None
+        self._refusal: BaseException | None = None
+        """That the bytes are not those that were promised: it explains every other failure."""
+        self._failures: list[BaseException] = []
+        self._left = 0
+        self._lock = Lock()
+        self._crew = Crew(1)
+        self._then: Callable[[], object] = lambda: None
+
+    def begin(self, crew: Crew, then: Callable[[], object]) -> None:
+        """Let the crew do it; ``then`` is called by one of its threads when ``result`` will not wait."""
+        self._crew, self._then = crew, then
+        self._add(FIRST, self._open)
+
+    def result(self) -> Tree:
+        """The tree, when all is done; raises what went wrong: IntegrityError, InputError or InstallError."""
+        if self._refusal is not None:
+            raise self._refusal
+        if self._failures:
+            raise self._failures[0]
+        if self._tree is None:
+            raise InstallError(f"{self.filename} was not unpacked: the command ended before")
+        return self._tree
+
+    @property
+    def _is_given_up(self) -> bool:
+        return self._crew.is_stopped or bool(self._failures) or self._refusal is not None
+
+    # What the crew does
+
+    def _add(self, weight: int, work: Callable[[], None]) -> None:
+        with self._lock:
+            self._left += 1
+        self._crew.add(weight, lambda: self._do(work))
+
+    def _do(self, work: Callable[[], None]) -> None:
+        """One piece of work; whoever did the last one finishes the tree. Nothing is raised."""
+        try:
+            with told_as_install_error(f"unpack {self.filename} into", self._final):
+                work()
+                is_last = self._is_last()
+                if is_last and not self._is_given_up:
+                    self._finish()
+        except BaseException as failure:
+            is_last = self._left == 0 or self._is_last()
+            self._failures.append(failure)
+        if is_last:
+            if self._source is not None:
+                self._source.close()
+            self._then()
+
+    def _is_last(self) -> bool:
+        with self._lock:
+            self._left -= 1
+            return self._left == 0
+
+    def _open(self) -> None:
+        self._source = source = Source(self._path, self.filename, lambda: self._is_given_up)
+        if not self._is_proven:
+            self._add(source.status.st_size // 3, self._prove)
+        mapped = source.map()
+        try:
+            with memoryview(mapped) as view:
+                self._members = read_archive(view, self.filename)
+        finally:
+            mapped.close()
+        self._head = _Head(source, self._members, WheelName.from_filename(self.filename))
+        _make_directories(self._files, self._members)
+        for batch in _batches(self._members):
+            self._add(sum(member.size for member in batch), lambda batch=batch: self._write(batch))  # type: ignore[misc]
+
+    def _prove(self) -> None:
+        assert self._source is not None
+        actual = self._source.sha256(lambda: self._crew.is_stopped)
+        if actual != self.sha256 and not self._crew.is_stopped:
+            self._refusal = IntegrityError(
+                self.filename,
+                expected=f"sha256 {self.sha256}",
+                actual=actual,
+                hint="the file is not the one that was promised; nothing was kept",
+            )
+
+    def _write(self, batch: list[Member]) -> None:
+        source, head = self._source, self._head
+        assert source is not None
+        assert head is not None
+        begin = batch[0].start
+        packed = memoryview(source.read(begin, batch[-1].end)) if len(batch) > 1 else None
+        for member in batch:
+            if self._is_given_up:
+                return
+            path = member.path
+            piece = None if packed is None else packed[member.start - begin : member.end - begin]
+            self._digests[path] = write_member(source, member, head.rows.get(path), f"{self._files}/{path}", piece)
+        self._events.advanced("unpack", sum(member.size for member in batch), source.subject)
+
+    def _finish(self) -> None:
+        head, source, digests = self._head, self._source, self._digests
+        assert source is not None
+        assert head is not None
+        if not self._is_proven and not source.is_unchanged:
+            raise IntegrityError(
+                self.filename,
+                expected="a file that nobody changes",
+                actual=f"{self._path} was changed while it was read",
+                hint="run the command again",
+            )
+        entries = sorted((one.path, one.size, one.is_executable, digests[one.path]) for one in self._members)
+        tree = Tree.from_entries(
+            tuple(entries),
+            directory=self._final,
+            sha256=self.sha256,
+            filename=self.filename,
+            name=head.name.name,
+            version=head.version,
+            dist_info=head.dist_info,
+            data_dir=head.data_dir,
+            is_purelib=head.is_purelib,
+            entry_points=head.entry_points,
+        )
+        with open(self.directory + "/manifest", "xb") as manifest:
+            manifest.write(tree.manifest())
+        self._tree = tree
 
 
 class _Head:
     """What the ``.dist-info`` directory says, read before any file is written."""
 
-    def __init__(self, blob: Blob, members: tuple[Member, ...], name: WheelName) -> None:
-        self.blob = blob
+    def __init__(self, source: Source, members: tuple[Member, ...], name: WheelName) -> None:
+        self.source = source
         self.name = name
         self.members = {member.path: member for member in members}
         self.dist_info, self.version = self._dist_info()
@@ -87,7 +220,7 @@ class _Head:
                 check_script_name(script, self._where("entry_points.txt"))
 
     def _where(self, file: str) -> str:
-        return f"{self.blob.subject}: {self.dist_info}/{file}"
+        return f"{self.source.subject}: {self.dist_info}/{file}"
 
     def _dist_info(self) -> tuple[str, str]:
         from packaging.utils import canonicalize_name
@@ -96,7 +229,7 @@ class _Head:
         tops = {path.partition("/")[0] for path in self.members if "/" in path}
         found = sorted(top for top in tops if top.endswith(".dist-info"))
         if len(found) != 1:
-            raise IntegrityError(self.blob.subject, expected="one .dist-info directory", actual=f"{found or 'none'}")
+            raise IntegrityError(self.source.subject, expected="one .dist-info directory", actual=f"{found or 'none'}")
         name, _, version = found[0].removesuffix(".dist-info").partition("-")
         try:
             fits = canonicalize_name(name) == self.name.name and Version(version) == self.name.version
@@ -104,7 +237,7 @@ class _Head:
             fits = False
         if not fits:
             raise IntegrityError(
-                self.blob.subject, expected=f"metadata of {self.name.name} {self.name.version}", actual=found[0]
+                self.source.subject, expected=f"metadata of {self.name.name} {self.name.version}", actual=found[0]
             )
         return found[0], version
 
@@ -117,20 +250,20 @@ class _Head:
                 scheme, _, rest = path[len(data_dir) + 1 :].partition("/")
                 if scheme not in _SCHEMES or not rest:
                     raise InputError(
-                        self.blob.subject, f"{path!r} is in none of the known places ({', '.join(_SCHEMES)})"
+                        self.source.subject, f"{path!r} is in none of the known places ({', '.join(_SCHEMES)})"
                     )
                 if scheme == "scripts":
-                    check_script_name(rest.rpartition("/")[2], f"{self.blob.subject}: {path}")
+                    check_script_name(rest.rpartition("/")[2], f"{self.source.subject}: {path}")
         return data_dir if is_there else ""
 
     def _text(self, file: str) -> str:
         member = self.members.get(f"{self.dist_info}/{file}")
         if member is None:
-            raise IntegrityError(self.blob.subject, expected=f"{self.dist_info}/{file}", actual="no such member")
+            raise IntegrityError(self.source.subject, expected=f"{self.dist_info}/{file}", actual="no such member")
         if member.size > _LARGEST_METADATA:
             raise IntegrityError(self._where(file), expected="at most 16 MiB", actual=f"{member.size} bytes")
         try:
-            return content(self.blob, member).decode()
+            return content(self.source, member).decode()
         except UnicodeDecodeError as problem:
             raise InputError(self._where(file), "not UTF-8") from problem
 
@@ -161,67 +294,21 @@ def _make_directories(files: str, members: tuple[Member, ...]) -> None:
             os.mkdir(f"{files}/{one}")
 
 
-class _Crew:
-    """Threads that take batches of members until none is left or one of them fails."""
-
-    def __init__(self, blob: Blob, rows: dict[str, RecordRow], files: str, events: Events) -> None:
-        self.blob = blob
-        self.rows = rows
-        self.files = files
-        self.events = events
-        self.digests: dict[str, str] = {}
-        self.failures: list[BaseException] = []
-        self.batches: deque[list[Member]] = deque()
-
-    def run(self, members: tuple[Member, ...], workers: int) -> dict[str, str]:
-        self.batches = deque(_batches(members))
-        threads = [Thread(target=self._work, daemon=True) for _ in range(min(workers, len(self.batches)) - 1)]
-        for thread in threads:
-            thread.start()
-        self._work()
-        for thread in threads:
-            thread.join()
-        if self.failures:
-            raise self.failures[0]
-        return self.digests
-
-    def _work(self) -> None:
-        try:
-            while not self.failures:
-                try:
-                    batch = self.batches.popleft()
-                except IndexError:
-                    return
-                self._write(batch)
-        except BaseException as failure:
-            self.failures.append(failure)
-
-    def _write(self, batch: list[Member]) -> None:
-        blob, rows, files = self.blob, self.rows, self.files
-        for member in batch:
-            path = member.path
-            self.digests[path] = write_member(blob, member, rows.get(path), f"{files}/{path}")
-        if len(batch) > 1:
-            blob.release(batch[0].start, batch[-1].end)
-        self.events.advanced("unpack", sum(member.size for member in batch), blob.subject)
-
-
 def _batches(members: Iterable[Member]) -> list[list[Member]]:
-    """Large members alone and first, largest before all, so that no thread ends alone; small ones in bundles."""
-    large: list[Member] = []
-    bundles: list[list[Member]] = []
+    """Large members alone, small neighbours in bundles that are read at once."""
+    found: list[list[Member]] = []
     bundle: list[Member] = []
     weight = 0
     for member in members:
-        if member.size >= _LARGE:
-            large.append(member)
+        if member.size >= _LARGE or member.end - member.start >= _LARGE:
+            found.append([member])
             continue
+        is_far = bool(bundle) and member.start - bundle[-1].end > _LARGEST_GAP
+        if bundle and (is_far or weight >= _BATCH_BYTES or len(bundle) >= _BATCH_FILES):
+            found.append(bundle)
+            bundle, weight = [], 0
         bundle.append(member)
         weight += member.size
-        if weight >= _BATCH_BYTES or len(bundle) >= _BATCH_FILES:
-            bundles.append(bundle)
-            bundle, weight = [], 0
     if bundle:
-        bundles.append(bundle)
-    large.sort(key=lambda member: (-member.size, member.path))
-    return [[member] for member in large] + bundles
+        found.append(bundle)
+    return found
