@@ -18,7 +18,7 @@ from provenv.archives.names import Names, check_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 __all__ = ["DEFLATED", "STORED", "Member", "contents", "read_archive"]
 
@@ -88,7 +88,7 @@ def read_archive(data: memoryview, subject: str, judge: Judge | None = None) -> 
     return _Reader(data, judge or Judge(subject)).members()
 
 
-def contents(data: memoryview, member: Member, judge: Judge) -> Iterator[bytes]:
+def contents(data: memoryview, member: Member, judge: Judge) -> Generator[bytes, None, None]:
     """The content of a member in pieces. Raises IntegrityError when it is not what the archive promises, at the end."""
     import zlib
 

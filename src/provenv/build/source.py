@@ -1,56 +1,183 @@
-"""Unpacks source archives, whoever made them: nothing is written outside, and nothing leads outside.
+"""Source archives, whoever made them: nothing is written outside, nothing leads outside, nothing is hidden.
 
-The rules are those of PEP 706's ``data`` filter: no absolute paths, no ``..``, no devices, no links to the outside.
+What an archive is, its name says; one that is also of another kind is refused. Links are replaced by copies of what
+they lead to, so that no program that works in the tree later is led anywhere by them; modes are 0644 or 0755.
 """
 
 from __future__ import annotations
 
 import calendar
-import lzma
+import mmap
 import os
-import shutil
-import tarfile
-import zipfile
-import zlib
-from typing import IO
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
+from provenv.archives.judge import Judge
+from provenv.archives.links import Links
+from provenv.archives.stream import MARKS, Decompressed
+from provenv.archives.tar import DIRECTORY, FILE, HARD_LINK, SYMBOLIC_LINK, Entry, read_tar
+from provenv.archives.zip import contents, read_archive
+from provenv.build.extraction import Extraction
 from provenv.errors import InputError
 
-__all__ = ["ARCHIVE_ERRORS", "is_source_archive", "is_zip", "unpack_source"]
+__all__ = ["read_from_source", "unpack_source"]
 
-ARCHIVE_ERRORS = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
-"""What reading a damaged archive may raise, besides OSError."""
+_KINDS = {
+    ".tar.gz": "gz",
+    ".tgz": "gz",
+    ".tar.bz2": "bz2",
+    ".tbz": "bz2",
+    ".tbz2": "bz2",
+    ".tar.xz": "xz",
+    ".txz": "xz",
+    ".tar.lzma": "lzma",
+    ".tlz": "lzma",
+    ".tar": "",
+    ".zip": "zip",
+}
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_END = b"PK\x05\x06"
+_LONGEST_END = 22 + 0xFFFF
+_FREE_SIZE = 256 << 20
+_LARGEST_RATIO = 200
+_SECONDS = 120.0
+_SECONDS_OF_A_MEBIBYTE = 10.0
+_LARGEST_TEXT = 16 << 20
 
-_SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tbz2", ".tar.xz", ".txz", ".tar.lzma", ".tlz", ".tar", ".zip")
+_Members = Iterator[tuple[Entry, Iterator[bytes]]]
 
 
-def is_source_archive(filename: str) -> bool:
-    """Whether a file name is that of an archive that can be unpacked here."""
-    return filename.lower().endswith(_SUFFIXES)
-
-
-def is_zip(path: str) -> bool:
-    """Whether a file is a ZIP archive, by its first bytes. Raises OSError."""
-    with open(path, "rb") as file:
-        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
-
-
-def unpack_source(path: str, into: str, *, filename: str | None = None) -> str:
+def unpack_source(
+    path: str, into: str, *, filename: str | None = None, package: str | None = None, is_lax: bool = False
+) -> str:
     """Unpack a source archive into the empty directory ``into``; the directory of the tree in it.
 
-    Raises InputError, which names ``filename``, when a member may not be there or the archive is damaged.
+    Raises IntegrityError, which names ``filename`` and the member, when a member may not be there or the archive is
+    damaged, and InputError when it is no source archive or cannot be written. ``is_lax``: the user lets sloppy archives
+    of ``package`` pass.
     """
     where = filename or os.path.basename(path)
+    judge = Judge(where, package=package, is_lax=is_lax)
     try:
-        if is_zip(path):
-            _unpack_zip(path, into, where)
-        else:
-            _unpack_tar(path, into, where)
-    except ARCHIVE_ERRORS as error:
-        raise InputError(where, f"the archive cannot be read: {error}") from error
+        size = os.path.getsize(path)
+        limit = max(_FREE_SIZE, _LARGEST_RATIO * size)
+        deadline = time.monotonic() + _SECONDS + _SECONDS_OF_A_MEBIBYTE * size / (1 << 20)
+        with (
+            Extraction(into, judge, limit=limit, deadline=deadline) as extraction,
+            _opened(path, where, judge, limit) as members,
+        ):
+            _write(members, extraction, judge)
     except OSError as error:
         raise InputError(where, f"the archive cannot be unpacked: {error}") from error
     return _top(into, where)
+
+
+def read_from_source(path: str, wanted: Collection[str], *, filename: str | None = None) -> dict[str, bytes]:
+    """The content of files in the top directory of a source archive, by name, without unpacking it.
+
+    Stops at the last of them: that the rest is in order is only known when it is unpacked. Raises IntegrityError,
+    InputError and OSError.
+    """
+    where = filename or os.path.basename(path)
+    judge = Judge(where, is_lax=True)
+    found: dict[str, bytes] = {}
+    with _opened(path, where, judge, max(_FREE_SIZE, _LARGEST_RATIO * os.path.getsize(path))) as members:
+        for entry, pieces in members:
+            parts = entry.path.split("/")
+            if len(parts) == 2 and parts[1] in wanted and entry.kind == FILE and entry.size <= _LARGEST_TEXT:
+                found[parts[1]] = b"".join(pieces)
+                if len(found) == len(wanted):
+                    break
+    return found
+
+
+@contextmanager
+def _opened(path: str, where: str, judge: Judge, limit: int) -> Iterator[_Members]:
+    with open(path, "rb") as file:
+        kind = _kind(file.read(8), _tail(file.fileno()), where, judge)
+        if kind != "zip":
+            file.seek(0)
+            yield read_tar(Decompressed(file.read, kind, judge, limit=limit).read, judge)
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
+            yield _of_zip(view, where, judge)
+
+
+def _kind(head: bytes, tail: bytes, where: str, judge: Judge) -> str:
+    """``zip``, or how a TAR is compressed: as the name says, and only as a look into the file agrees.
+
+    A name without a known ending (some servers give none) leaves it to the look.
+    """
+    name = where.lower()
+    told = next((kind for suffix, kind in _KINDS.items() if name.endswith(suffix)), None)
+    seen = "zip" if head.startswith(_ZIP) else next((kind for kind, mark in MARKS.items() if head.startswith(mark)), "")
+    if told is None:
+        told = seen
+    if told != seen:
+        judge.refuse(_described(told), _described(seen))
+    at = tail.rfind(_END)
+    if told != "zip" and at >= 0 and len(tail) - at >= 22:
+        comment = int.from_bytes(tail[at + 20 : at + 22], "little")
+        if at + 22 + comment == len(tail):
+            judge.refuse("a TAR archive", "one that is a ZIP archive, too")
+    return told
+
+
+def _described(kind: str) -> str:
+    return "a ZIP archive" if kind == "zip" else f"a TAR archive ({kind or 'not compressed'})"
+
+
+def _tail(descriptor: int) -> bytes:
+    size = os.fstat(descriptor).st_size
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(max(0, size - _LONGEST_END))
+        tail = file.read()
+        return tail
+
+
+def _of_zip(view: memoryview, where: str, judge: Judge) -> _Members:
+    for member in read_archive(view, where, judge):
+        entry = Entry(
+            member.path,
+            kind=FILE,
+            size=member.size,
+            is_executable=member.is_executable,
+            moment=_moment(member.moment),
+            target="",
+        )
+        pieces = contents(view, member, judge)
+        yield entry, pieces
+        pieces.close()
+
+
+def _moment(stamp: int) -> int:
+    """Seconds of a time as MS-DOS writes it; what is no date becomes the first one that there is."""
+    date, clock = stamp >> 16, stamp & 0xFFFF
+    day = (1980 + (date >> 9), max(1, date >> 5 & 15), max(1, date & 31))
+    return max(0, calendar.timegm((*day, clock >> 11, clock >> 5 & 63, (clock & 31) * 2, 0, 0, 0)))
+
+
+def _write(members: _Members, extraction: Extraction, judge: Judge) -> None:
+    links = Links(judge)
+    for entry, pieces in members:
+        extraction.check_time()
+        if entry.kind == DIRECTORY:
+            extraction.directory(entry.path)
+            links.add_directory(entry.path)
+        elif entry.kind == SYMBOLIC_LINK:
+            links.add_link(entry.path, entry.target)
+        elif entry.kind == HARD_LINK:
+            if not links.is_file(entry.target):
+                judge.refuse("a link to a file before it", f"one to {entry.target!r}", entry.path)
+            extraction.copy(entry.target, entry.path)
+            links.add_file(entry.path)
+        else:
+            extraction.file(entry.path, entry.size, pieces, is_executable=entry.is_executable, moment=entry.moment)
+            links.add_file(entry.path)
+    for link in links.paths:
+        for source, place in links.copies(link):
+            extraction.copy(source, place)
 
 
 def _top(into: str, where: str) -> str:
@@ -61,86 +188,3 @@ def _top(into: str, where: str) -> str:
     if {"pyproject.toml", "setup.py"} & set(names):
         return into
     raise InputError(where, f"a source archive holds one directory; this one holds {len(names)} files and directories")
-
-
-def _inside(name: str, into: str, where: str) -> str:
-    """The absolute place of a member. Raises InputError when it is not below ``into``."""
-    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
-    if name.startswith(("/", "\\")) or ".." in parts or "\0" in name or (parts and ":" in parts[0]):
-        raise InputError(where, f"its member `{name}` would be written outside of the directory")
-    return os.path.join(into, *parts)
-
-
-def _unpack_zip(path: str, into: str, where: str) -> None:
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            place = _inside(info.filename, into, where)
-            if info.is_dir():
-                os.makedirs(place, exist_ok=True)
-                continue
-            with archive.open(info) as content:
-                is_executable = bool(info.external_attr >> 16 & 0o100)
-                _write(place, content, calendar.timegm((*info.date_time, 0, 0, 0)), is_executable=is_executable)
-
-
-def _unpack_tar(path: str, into: str, where: str) -> None:
-    links: list[tuple[str, str, str]] = []
-    with tarfile.open(path) as archive:
-        for member in archive:
-            place = _inside(member.name, into, where)
-            if member.isdir():
-                os.makedirs(place, exist_ok=True)
-            elif member.isfile():
-                content = archive.extractfile(member)
-                assert content is not None, "a regular file has a content"
-                _write(place, content, member.mtime, is_executable=bool(member.mode & 0o100))
-            elif member.issym():
-                links.append((place, member.linkname, member.name))
-            elif member.islnk():
-                _copy(_inside(member.linkname, into, where), place, member.name, where)
-            else:
-                raise InputError(where, f"its member `{member.name}` is neither a file, a directory nor a link")
-    _make_links(links, into, where)
-
-
-def _write(place: str, content: IO[bytes], moment: float, *, is_executable: bool) -> None:
-    os.makedirs(os.path.dirname(place), exist_ok=True)
-    with open(place, "wb") as file:
-        shutil.copyfileobj(content, file, 1 << 20)
-    os.chmod(place, 0o755 if is_executable else 0o644)
-    # Some builds compare times: what was generated from a file is newer than it.
-    os.utime(place, (moment, moment))
-
-
-def _copy(source: str, place: str, name: str, where: str) -> None:
-    if not os.path.isfile(source):
-        raise InputError(where, f"its member `{name}` is a link to a file that is not before it in the archive")
-    os.makedirs(os.path.dirname(place), exist_ok=True)
-    shutil.copy2(source, place)
-
-
-def _make_links(links: list[tuple[str, str, str]], into: str, where: str) -> None:
-    """Make the symbolic links last, so that no member is written through one; none may lead outside."""
-    root = os.path.realpath(into)
-    made = []
-    for place, target, name in links:
-        if os.path.lexists(place):
-            continue
-        # A link may lie behind another one, and what that one leads to may only now have come into being.
-        _check_inside(os.path.dirname(place), root, name, where)
-        if os.path.isabs(target):
-            raise _leads_outside(name, where)
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        os.symlink(target, place)
-        made.append((place, name))
-    for place, name in made:
-        _check_inside(place, root, name, where)
-
-
-def _check_inside(place: str, root: str, name: str, where: str) -> None:
-    if os.path.commonpath([root, os.path.realpath(place)]) != root:
-        raise _leads_outside(name, where)
-
-
-def _leads_outside(name: str, where: str) -> InputError:
-    return InputError(where, f"its member `{name}` is a link that leads outside of the directory")

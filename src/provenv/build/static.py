@@ -7,9 +7,7 @@ nothing of ours as ``Dynamic`` (PEP 643), and ``[project]`` of ``pyproject.toml`
 from __future__ import annotations
 
 import os
-import tarfile
 import tomllib
-import zipfile
 from collections.abc import Iterable, Mapping
 from email.parser import BytesHeaderParser
 from typing import Any
@@ -19,7 +17,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from provenv.build.source import ARCHIVE_ERRORS, is_zip
+from provenv.build.source import read_from_source
+from provenv.errors import InputError, IntegrityError
 
 __all__ = ["archive_metadata", "metadata_of_table", "static_metadata"]
 
@@ -44,14 +43,15 @@ def static_metadata(directory: str, *, is_release: bool = False, version: str | 
     return _metadata(found, is_release=is_release, version=version)
 
 
-def archive_metadata(path: str, *, version: str | None = None) -> bytes | None:
+def archive_metadata(path: str, *, version: str | None = None, filename: str | None = None) -> bytes | None:
     """METADATA of a source archive, read without unpacking it; None when only a build can tell.
 
-    Raises OSError when the file cannot be read; a damaged archive tells nothing here, and everything when unpacked.
+    ``filename`` says what kind of archive it is, where ``path`` does not. Raises OSError when the file cannot be read;
+    a damaged archive tells nothing here, and everything when unpacked.
     """
     try:
-        found = _of_zip(path) if is_zip(path) else _of_tar(path)
-    except ARCHIVE_ERRORS:
+        found = read_from_source(path, _WANTED, filename=filename)
+    except (InputError, IntegrityError):
         return None
     return _metadata(found, is_release=True, version=version)
 
@@ -87,32 +87,6 @@ def _of_extra(text: str, extra: str) -> Requirement:
     marker = requirement.marker
     requirement.marker = Marker(condition if marker is None else f"({marker}) and {condition}")
     return requirement
-
-
-def _of_zip(path: str) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        members = {_place(name): name for name in archive.namelist()}
-        return {name: archive.read(members[name]) for name in _WANTED if name in members}
-
-
-def _of_tar(path: str) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    with tarfile.open(path) as archive:
-        for member in archive:
-            name = _place(member.name)
-            if name in _WANTED and member.isfile():
-                file = archive.extractfile(member)
-                assert file is not None, "a regular file has a content"
-                found[name] = file.read()
-                if len(found) == len(_WANTED):
-                    break
-    return found
-
-
-def _place(name: str) -> str:
-    """A member's path below the one top directory; empty for anything deeper or outside."""
-    parts = name.removeprefix("./").split("/")
-    return parts[1] if len(parts) == 2 else ""
 
 
 def _metadata(found: Mapping[str, bytes], *, is_release: bool, version: str | None) -> bytes | None:

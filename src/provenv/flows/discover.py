@@ -78,7 +78,9 @@ def _of_archive(world: World, wish: Wish, url: str, subdirectory: str | None) ->
     artifact = Artifact(filename=unquote(urlsplit(url).path).rpartition("/")[2], url=url)
     if not artifact.filename.lower().endswith(ARCHIVES):
         return None
-    data = archive_metadata(sources.archive(artifact), version="0") if subdirectory is None else None
+    data = None
+    if subdirectory is None:
+        data = archive_metadata(sources.archive(artifact), version="0", filename=artifact.filename)
     if data is not None:
         return _name_in(data)
     with sources.unpacked(artifact, subdirectory) as place:

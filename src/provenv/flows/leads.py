@@ -164,7 +164,7 @@ class Leads:
         told = _version_of_filename(artifact.filename)
         metadata = self._declared(name, told)
         if metadata is None and subdirectory is None:
-            metadata = archive_metadata(path)
+            metadata = archive_metadata(path, filename=artifact.filename)
         elif metadata is None:
             with sources.unpacked(artifact, subdirectory) as directory:
                 metadata = static_metadata(directory)

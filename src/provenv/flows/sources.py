@@ -66,7 +66,8 @@ class Sources:
         key = digest(_FORMAT, "static", identity, version)
         known: tuple[bytes | None] | None = recall(self._world.cache, "source-metadata", key)
         if known is None:
-            known = (archive_metadata(self.archive(artifact), version=version),)
+            path = self.archive(artifact)
+            known = (archive_metadata(path, version=version, filename=artifact.filename),)
             remember(self._world.cache, "source-metadata", key, known)
         if known[0] is not None:
             return known[0]
