@@ -40,7 +40,11 @@ def choose_mode(wanted: str, sample: str, directory: str) -> str:
         raise InstallError(f"unknown link mode {wanted!r}", hint="use auto, clone, hardlink or copy")
     if wanted == COPY:
         return COPY
-    trial = f"{directory}/.provenv-trial-{os.getpid()}"
+    # One name for all: whoever comes next removes what a kill has left. It may be a link to the store, so it is
+    # never opened for writing.
+    trial = f"{directory}/.provenv-trial"
+    if os.path.lexists(trial):
+        os.unlink(trial)
     try:
         if wanted in ("auto", CLONE) and _can_clone(sample, trial):
             return CLONE
@@ -65,7 +69,7 @@ def _can_clone(sample: str, trial: str) -> bool:
         return False
     source = os.open(sample, os.O_RDONLY)
     try:
-        target = os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        target = os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             return _clone(source, target)
         finally:
