@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.worlds.wheels import build_wheel
 
-__all__ = ["REQUIREMENTS", "small_wheels"]
+__all__ = ["REQUIREMENTS", "large_wheels", "small_wheels"]
 
 REQUIREMENTS = ("alpha", "beta", "gamma", "space-one", "space-two", "tools", "paths", "large")
 """What a project of the small wheels asks for; ``extra`` is left for ``add``."""
@@ -55,3 +55,19 @@ def _package(name: str, version: str, modules: int) -> dict[str, str | bytes]:
 
 def _module(name: str, version: str, number: int) -> str:
     return f"version = {version!r}\n\n\ndef main():\n    print({name!r}, version, {number})\n    return 0\n"
+
+
+def large_wheels(directory: Path, count: int, modules: int) -> list[str]:
+    """Put ``count`` packages in two versions into ``directory``, of ``modules`` modules each, as large as real ones."""
+    names = [f"package{number}" for number in range(count)]
+    body = "".join(f"def function_{number}(value):\n    return value + {number}\n\n\n" for number in range(40))
+    for name in names:
+        for version in ("1.0", "2.0"):
+            files: dict[str, str | bytes] = {
+                f"{name}/sub{number % 4}/part{number}.py": f"version = {version!r}\n\n\n{body}"
+                for number in range(modules)
+            }
+            files[f"{name}/__init__.py"] = f"version = {version!r}\n"
+            files[f"{name}/data{version[0]}.bin"] = f"{name} {version}\n".encode() * 30_000
+            build_wheel(directory, name, version, files, entry_points={"console_scripts": {name: f"{name}:version"}})
+    return names
