@@ -108,3 +108,14 @@ def test_two_directories_are_no_source(tmp_path: Path) -> None:
     write_tar(path, {"a-1/setup.py": "", "b-1/setup.py": ""})
     with pytest.raises(InputError, match="holds 2 files"):
         _unpack(path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "mode"), [("tar.gz", "w:gz"), ("tar.bz2", "w:bz2"), ("tar.xz", "w:xz"), ("tar", "w")]
+)
+def test_what_packs_well_is_whole_all_the_same(tmp_path: Path, suffix: str, mode: str) -> None:
+    path = tmp_path / f"a-1.{suffix}"
+    write_tar(path, {"a-1/setup.py": "x" * 3_000_000, "a-1/end": "."}, mode)
+    top = _unpack(path)
+    assert (top / "setup.py").stat().st_size == 3_000_000
+    assert (top / "end").read_text() == "."

@@ -51,15 +51,17 @@ class Decompressed:
         engine = self._engine
         if not self._waiting and (engine is None or getattr(engine, "needs_input", True)):
             self._waiting = self._source(_PIECE)
-            if not self._waiting:
-                if engine is not None:
-                    self._judge.refuse("a whole archive", "the end of the file")
+            if not self._waiting and engine is None:
                 self._is_at_end = True
                 return
         if engine is None:
             piece, self._waiting = self._waiting, b""
         else:
+            is_last = not self._waiting
             piece = self._inflated(engine)
+            # What was read may have given more than fitted into one piece.
+            if is_last and not piece and not engine.eof:
+                self._judge.refuse("a whole archive", "the end of the file")
         self._given += len(piece)
         if self._given > self._limit:
             self._judge.refuse(f"at most {self._limit} bytes of content", "more")

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 from provenv.archives.judge import Judge
 from provenv.archives.links import Links
@@ -95,7 +96,7 @@ def read_from_source(path: str, wanted: Collection[str], *, filename: str | None
 @contextmanager
 def _opened(path: str, where: str, judge: Judge, limit: int) -> Iterator[_Members]:
     with open(path, "rb") as file:
-        kind = _kind(file.read(8), _tail(file.fileno()), where, judge)
+        kind = _kind(file.read(8), _tail(file), where, judge)
         if kind != "zip":
             file.seek(0)
             yield read_tar(Decompressed(file.read, kind, judge, limit=limit).read, judge)
@@ -128,12 +129,9 @@ def _described(kind: str) -> str:
     return "a ZIP archive" if kind == "zip" else f"a TAR archive ({kind or 'not compressed'})"
 
 
-def _tail(descriptor: int) -> bytes:
-    size = os.fstat(descriptor).st_size
-    with os.fdopen(os.dup(descriptor), "rb") as file:
-        file.seek(max(0, size - _LONGEST_END))
-        tail = file.read()
-        return tail
+def _tail(file: BinaryIO) -> bytes:
+    file.seek(max(0, os.fstat(file.fileno()).st_size - _LONGEST_END))
+    return file.read()
 
 
 def _of_zip(view: memoryview, where: str, judge: Judge) -> _Members:
