@@ -40,21 +40,33 @@ class Guard:
         self._descriptor = -1
 
     def __enter__(self) -> Guard:
+        self.take()
+        return self
+
+    def take(self, *, is_patient: bool = True) -> bool:
+        """Take the lock, without ``with``; False when another holds it and we are not to wait."""
         with told_as_install_error("lock", self._path):
             while True:
                 descriptor = open_lock(self._path, self._mode)
                 try:
                     if not _lock(descriptor, is_blocking=False):
+                        if not is_patient:
+                            os.close(descriptor)
+                            return False
                         self._events.waiting(f"another process works on {self._what}")
                         _lock(descriptor, is_blocking=True)
                     # The last holder may have removed the file while we waited: then we hold a lock on nothing.
                     if _is_same(self._path, descriptor):
                         self._descriptor = descriptor
-                        return self
+                        return True
                 except BaseException:
                     os.close(descriptor)
                     raise
                 os.close(descriptor)
+
+    def release(self) -> None:
+        """Let go of the lock that ``take`` took."""
+        self.__exit__(None, None, None)
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None

@@ -39,15 +39,22 @@ class Receiver:
         self._hash = hashlib.sha256()
 
     def __enter__(self) -> Receiver:
+        self.begin()
+        return self
+
+    def begin(self, *, is_patient: bool = True) -> bool:
+        """Enter the block; False when another process receives the same file and we are not to wait for it."""
         with told_as_install_error("write to the store", self._store.root):
             if self._expected is not None:
                 if self._store.blob(self._expected) is not None:
                     self.is_present = True
-                    return self
-                self._guard = self._store.guard("blob-" + self._expected, self._events, self._subject)
-                self._guard.__enter__()
-                self.is_present = self._store.blob(self._expected) is not None
+                    return True
+                guard = self._store.guard("blob-" + self._expected, self._events, self._subject)
+                if not guard.take(is_patient=is_patient):
+                    return False
+                self._guard = guard
             try:
+                self.is_present = self._expected is not None and self._store.blob(self._expected) is not None
                 if not self.is_present:
                     self._directory = self._store.temporary()
                     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -55,7 +62,7 @@ class Receiver:
             except BaseException:
                 self._close()
                 raise
-        return self
+        return True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next bytes."""
