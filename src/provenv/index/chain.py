@@ -21,7 +21,7 @@ Steps = Generator[Request, Response, Result]
 class Chain(Generic[Result]):
     """A result that will come. The first step runs at once, in the caller's thread."""
 
-    __slots__ = ("_error", "_finished", "_result", "_steps", "_submit")
+    __slots__ = ("_error", "_finished", "_result", "_steps", "_submit", "_then")
 
     def __init__(self, steps: Steps[Result], submit: Callable[[Request], Pending]) -> None:
         self._steps = steps
@@ -30,12 +30,19 @@ class Chain(Generic[Result]):
         self._finished.acquire()
         self._error: BaseException | None = None
         self._result: list[Result] = []
+        self._then: Callable[[], object] = lambda: None
         self._advance(None)
 
     @property
     def is_done(self) -> bool:
         """Whether ``result`` returns or raises at once."""
         return bool(self._result) or self._error is not None
+
+    def tell(self, then: Callable[[], object]) -> None:
+        """Call ``then`` as soon as ``result`` does not wait, in whichever thread; it may be called twice."""
+        self._then = then
+        if self.is_done:
+            then()
 
     def result(self) -> Result:
         """Wait for the end; returns what the steps return, raises what they raise."""
@@ -75,7 +82,9 @@ class Chain(Generic[Result]):
     def _settle(self, result: Result) -> None:
         self._result.append(result)
         self._finished.release()
+        self._then()
 
     def _fail(self, error: BaseException) -> None:
         self._error = error
         self._finished.release()
+        self._then()
