@@ -268,6 +268,8 @@ def leave(code: int) -> "NoReturn":
     try:
         sys.stdout.flush()
         sys.stderr.flush()
+    except BrokenPipeError:
+        code = code or 141  # nobody reads any more: as if SIGPIPE had ended it
     except OSError:
-        code = code or 1  # nobody reads any more, or the disk is full
+        code = code or 1  # the disk is full
     os._exit(code)
