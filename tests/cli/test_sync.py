@@ -204,6 +204,7 @@ def test_an_environment_of_another_interpreter_is_made_anew(house: House) -> Non
     settings = house.environment / "pyvenv.cfg"
     own = f"{sys.version_info[0]}.{sys.version_info[1]}."
     settings.write_text(settings.read_text().replace(own, "3.7."))
+    (house.environment / "provenv-receipt").unlink()
     (house.site / "left.py").write_text("")
     told = house.do("sync")
     assert "Created environment" in told.err

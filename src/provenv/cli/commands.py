@@ -79,7 +79,8 @@ def sync(words: Words, world: World, variables: Mapping[str, str]) -> int:
         reinstalled=_reinstalled(words),
     )
     tell_sync(words, synced, is_dry=is_dry)
-    if words.check and (not synced.plan.is_empty or synced.is_created or (synced.locked and synced.locked.is_changed)):
+    is_good = synced.plan.is_empty and not (synced.is_created or synced.is_restored)
+    if words.check and not (is_good and not (synced.locked and synced.locked.is_changed)):
         raise StaleLock(f"{synced.environment} is not what the lock says", hint="run `provenv sync`")
     is_again = words.reinstall or words.reinstall_package
     if not (is_dry or is_again or words.upgrade or words.upgrade_package or words.refresh or words.json):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def stamp_synced(words: Words, world: World, variables: Mapping[str, str], message: str, synced: Synced) -> None:
     """Remember a sync that looked at every file and found nothing to do; after a change the next one looks again."""
-    if synced.plan.is_empty and not synced.is_created:
+    if synced.plan.is_empty and not (synced.is_created or synced.is_restored):
         from provenv.flows.watch import watched
 
         stamp(words, world, variables, message, *watched(synced.environment))

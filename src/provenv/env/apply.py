@@ -1,9 +1,12 @@
 """Changes an environment as a plan says.
 
-The order makes every crash recoverable: everything that can be refused is refused first; then the receipt goes; then
-distributions are removed, each with its RECORD last; then installed, each with its RECORD first, so that whatever was
-written is told by some RECORD; the receipt is written last. An environment without receipt is unknown ground, and the
-next plan replaces everything in it.
+The order makes every crash recoverable: everything that can be refused is refused first; then the receipt is set aside;
+then distributions are removed, each with its RECORD last; then installed, each with its RECORD first, so that whatever
+was written is told by some RECORD; the receipt is written last. An environment without receipt is unknown ground, and
+the next plan replaces everything in it.
+
+Files that are linked from the store are looked at once they are there: who edits a linked file in place edits that of
+the store, too. Such a tree is unpacked anew, and placed once more.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ import os
 
 from provenv.env import receipt as receipts
 from provenv.env.collision import Owner, check_collisions
-from provenv.env.distribution import Distribution, Work
+from provenv.env.create import own_paths
+from provenv.env.distribution import Distribution, Work, place
+from provenv.env.drift import directories_of, own_rows
 from provenv.env.layout import Layout
 from provenv.env.paths import Paths
 from provenv.env.placing import HARDLINK, choose_mode
@@ -27,6 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from provenv.env.distribution import Mend
     from provenv.env.receipt import FileRow, Receipt
     from provenv.events import Events
     from provenv.model.machine import Interpreter
@@ -57,18 +63,23 @@ def apply(
     link_mode: str = "auto",
     lock_digest: str = "",
     workers: int = 3,
+    boot: str = "",
+    owners: Mapping[str, str] | None = None,
+    mend: Mend | None = None,
     is_durable: bool = False,
 ) -> None:
     """Make the environment at ``root`` (absolute, a virtual environment) what ``plan`` says.
 
     ``workers`` is best a little above the number of cores: making links waits for the file system, not the processor.
     ``trees`` holds the tree of every wheel in ``plan.install`` by SHA-256; ``bytecode`` that of those which shall come
-    compiled. InstallError (nothing changed) when two distributions own one path with unequal bytes; InstallError
+    compiled. ``boot`` names the run of the machine since it was started; ``owners`` says which package a path that
+    several own is taken from (see ``check_collisions``); ``mend`` is asked when the store's own file was edited.
+    InstallError (nothing changed) when two distributions own one path with unequal bytes; InstallError
     (the next call heals) when the system refuses something on the way.
     """
     paths = Paths.from_interpreter(root, interpreter)
-    work = Work(paths, events, _sample_mode(paths, plan, trees, link_mode), workers)
     before = receipts.read(root)
+    work = Work(paths, events, _sample_mode(paths, plan, trees, link_mode), workers, _replaceable(root, before))
     kept = _kept(plan, before)
     prepared = []
     for wanted in plan.install:
@@ -83,7 +94,7 @@ def apply(
         protected = {path for rows in kept.values() for path, *_ in rows}
         for dist_info, files in removals:
             remove_files(root, (path for path in files if path not in protected), dist_info)
-        work.install(prepared)
+        prepared = place(work, prepared, mend)
         items = [(before.items[name], before.body(name)) for name in kept] if before is not None else []
         items += [one.receipt_item(work.mode) for one in prepared]
         receipts.write(
@@ -92,8 +103,18 @@ def apply(
             interpreter=identity(interpreter),
             stamps=_stamps(paths),
             items=sorted(items, key=lambda item: item[0].name),
+            boot=boot,
+            own=own_rows(root, own_paths(paths, interpreter)),
             is_durable=is_durable,
         )
+
+
+def _replaceable(root: str, before: Receipt | None) -> set[str]:
+    """Directories that were ours, also before a change that did not end: a link or file in their place is damage."""
+    before = before or receipts.read(root, receipts.UNFINISHED)
+    if before is None:
+        return set()
+    return directories_of(path for rows in before.all_files().values() for path, *_ in rows)
 
 
 def _tree(trees: Mapping[str, Tree], wanted: Wanted) -> Tree:
@@ -157,10 +178,21 @@ def _removals(paths: Paths, plan: Plan, before: Receipt | None, events: Events) 
             name = normalised(directory.removesuffix(".dist-info").partition("-")[0])
             if directory.endswith(".dist-info") and name in names:
                 dist_info = f"{site}/{directory}"
+                if dist_info in found and _is_ours(paths.absolute(dist_info)):
+                    continue
                 files_of_record = foreign_files(paths, dist_info, events)
                 # Both lists: another tool may have reinstalled what our receipt still tells about.
                 found[dist_info] = sorted({*found.get(dist_info, ()), *files_of_record})
     return sorted(found.items())
+
+
+def _is_ours(dist_info: str) -> bool:
+    """Whether we installed it last: then our own manifest counts, whatever its RECORD may say by now."""
+    try:
+        with open(dist_info + "/INSTALLER", "rb") as file:
+            return file.read(64).strip() == b"provenv"
+    except OSError:
+        return False
 
 
 def _stamps(paths: Paths) -> tuple[tuple[str, int], ...]:

@@ -7,8 +7,9 @@ import os
 
 from provenv.env import receipt as receipts
 from provenv.env.collision import Owner
-from provenv.env.layout import record_path
+from provenv.env.layout import Layout, record_path
 from provenv.env.placing import HARDLINK, Directories, Placer
+from provenv.errors import InstallError
 from provenv.store.failure import told_as_install_error
 from provenv.store.tree import MTIME_NS
 from provenv.wheel.record import digest_for_record, write_record
@@ -16,15 +17,19 @@ from provenv.wheel.scripts import launcher, rewritten, windows_launcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection, Iterable
+    from typing import TypeAlias
 
-    from provenv.env.layout import Layout
     from provenv.env.paths import Paths
     from provenv.env.placing import Task
     from provenv.events import Events
     from provenv.model.plan import Wanted
+    from provenv.store.tree import Bytecode, Tree
 
-__all__ = ["Distribution", "Work"]
+    Mend: TypeAlias = Callable[[Wanted, str], tuple[Tree, Bytecode | None]]
+    """Unpacks a wheel anew of which a file (by its path in the store) is no longer what it was."""
+
+__all__ = ["Distribution", "Work", "place"]
 
 _INSTALLER = b"provenv\n"
 
@@ -132,32 +137,39 @@ class Distribution:
 class Work:
     """The part that writes."""
 
-    def __init__(self, paths: Paths, events: Events, mode: str, workers: int) -> None:
+    def __init__(
+        self, paths: Paths, events: Events, mode: str, workers: int, replaceable: Collection[str] = ()
+    ) -> None:
         self.paths = paths
         self.events = events
         self.mode = mode
         self.workers = workers
-        self.directories = Directories(paths.root)
+        self.directories = Directories(paths.root, replaceable)
 
-    def install(self, distributions: Iterable[Distribution]) -> None:
-        """First every ``.dist-info``, then the rest."""
+    def install(self, distributions: Iterable[Distribution]) -> dict[Distribution, str]:
+        """First every ``.dist-info``, then the rest.
+
+        Distributions with a file that is not what the store put there once (it was edited through a link), and which
+        file of the store that is; it is looked at presence, size, time and permissions.
+        """
         distributions = list(distributions)
         first: list[Task] = []
         rest: list[Task] = []
         for one in distributions:
-            for task in one.layout.links:
-                (first if task[1] == one.layout.dist_info else rest).append(task)
-            for path, destination, _ in one.linked_scripts:
+            for source, place, names, sizes in one.layout.sized_links():
+                (first if place == one.layout.dist_info else rest).append((source, place, names, sizes))
+            programs = {path for path, _, is_executable in one.layout.scripts if is_executable}
+            for path, destination, size in one.linked_scripts:
                 source, _, name = f"{one.layout.tree.files}/{path}".rpartition("/")
-                rest.append((source, destination.rpartition("/")[0], (name,)))
+                rest.append((source, destination.rpartition("/")[0], (name,), (~size if path in programs else size,)))
         for one in distributions:
             for destination, data, is_executable in reversed(one.generated):
                 one.written[destination] = self._write(destination, data, is_executable=is_executable)
         placer = Placer(self.paths.root, self.directories, self.mode)
-        placer.place(first, 1)
-        placer.place(rest, self.workers)
+        poisoned = [*placer.place(first, 1), *placer.place(rest, self.workers)]
         for one in distributions:
             self.events.advanced("link", 1, one.wanted.name)
+        return _by_distribution(poisoned, distributions) if poisoned else {}
 
     def _write(self, destination: str, data: bytes, *, is_executable: bool) -> int:
         """A new file; its modification time in nanoseconds."""
@@ -182,3 +194,39 @@ class Work:
         # Two distributions may bring the same program: then both have put there what is there, whoever came last.
         os.utime(path, ns=(MTIME_NS, MTIME_NS))
         return MTIME_NS
+
+
+def place(
+    work: Work, distributions: list[Distribution], mend: Mend | None, *, has_scripts: bool = True
+) -> list[Distribution]:
+    """Install all; what came from an edited file of the store is mended there, and placed once more.
+
+    InstallError when that cannot be, or does not help.
+    """
+    poisoned = work.install(distributions)
+    if not poisoned:
+        return distributions
+    if mend is None:
+        raise _edited(next(iter(poisoned.values())))
+    again = []
+    for one, source in poisoned.items():
+        layout = Layout.from_tree(*mend(one.wanted, source), work.paths)
+        fresh = Distribution(one.wanted, layout, work.paths, has_scripts=has_scripts)
+        fresh.linked_scripts = one.linked_scripts
+        again.append(fresh)
+    if still := work.install(again):
+        raise _edited(next(iter(still.values())))
+    return [*(one for one in distributions if one not in poisoned), *again]
+
+
+def _edited(source: str) -> InstallError:
+    return InstallError(f"{source} was changed in the store", hint="`provenv store verify --repair` mends it")
+
+
+def _by_distribution(sources: Iterable[str], distributions: Iterable[Distribution]) -> dict[Distribution, str]:
+    found: dict[Distribution, str] = {}
+    for source in sorted(sources):
+        for one in distributions:
+            if one not in found and any(source.startswith(place + "/") for place in one.layout.places()):
+                found[one] = source
+    return found

@@ -9,7 +9,7 @@ from provenv.wheel.record import write_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from provenv.env.paths import Paths
     from provenv.store.tree import Bytecode, Listing, Tree
@@ -25,7 +25,7 @@ class Layout:
     placed; ``parts`` are ``(prefix, rows)`` for the receipt, with marshalled rows ``(path, size, is_executable)``.
     """
 
-    __slots__ = ("dist_info", "links", "parts", "record", "scripts", "site", "tree")
+    __slots__ = ("_listings", "dist_info", "links", "parts", "record", "scripts", "site", "tree")
 
     def __init__(self, tree: Tree, paths: Paths) -> None:
         self.tree = tree
@@ -35,6 +35,7 @@ class Layout:
         self.scripts: list[tuple[str, str, bool]] = []
         self.record = ""
         self.parts: list[tuple[str, bytes]] = []
+        self._listings: list[tuple[str, Listing]] = []
 
     @classmethod
     def from_tree(cls, tree: Tree, bytecode: Bytecode | None, paths: Paths) -> Layout:
@@ -45,6 +46,7 @@ class Layout:
         listings: list[tuple[str, Listing]] = [(tree.files, tree.listing)]
         if bytecode is not None:
             listings.append((bytecode.files, bytecode.listing))
+        layout._listings = listings
         for files, listing in listings:
             for parent, names in listing.groups:
                 if parent != scripts and not parent.startswith(scripts + "/"):
@@ -55,6 +57,26 @@ class Layout:
         else:
             layout._spread(listings, place, scripts + "/", paths)
         return layout
+
+    def places(self) -> list[str]:
+        """The absolute directories of the store that hold its files."""
+        return [files for files, _ in self._listings]
+
+    def sized_links(self) -> Iterator[tuple[str, str, tuple[str, ...], tuple[int, ...]]]:
+        """``links`` with the size of each file: ``(source directory, destination directory, names, sizes)``.
+
+        That of a program is ``~size``, as ``env.placing`` wants it.
+        """
+        sizes: dict[str, list[int]] = {}
+        for files, listing in self._listings:
+            above, found = None, sizes.setdefault(files, [])
+            for path, size, is_executable in marshal.loads(listing.rows):
+                parent = path.rpartition("/")[0]
+                if parent != above:
+                    above, found = parent, sizes.setdefault(f"{files}/{parent}" if parent else files, [])
+                found.append(~size if is_executable else size)
+        for source, destination, names in self.links:
+            yield source, destination, names, tuple(sizes[source])
 
     def _spread(
         self, listings: list[tuple[str, Listing]], place: Callable[[str], str], scripts: str, paths: Paths

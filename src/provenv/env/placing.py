@@ -6,17 +6,18 @@ import errno
 import marshal
 import os
 import sys
+from stat import S_IFMT, S_IFREG
 
 from provenv.errors import InstallError
 from provenv.store.tree import MTIME_NS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from typing import TypeAlias
 
-    Task: TypeAlias = tuple[str, str, tuple[str, ...]]
-    """Source directory, destination directory (relative to the root), names."""
+    Task: TypeAlias = tuple[str, str, tuple[str, ...], tuple[int, ...]]
+    """Source directory, destination directory (relative to the root), names, sizes: ``~size`` of a program."""
 
 __all__ = ["CLONE", "COPY", "HARDLINK", "Directories", "Placer", "choose_mode"]
 
@@ -28,6 +29,9 @@ _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOS
 _FEWEST = 1000
 """Files that are worth another worker."""
 _DIRECTORY_WEIGHT = 5
+_READABLE_FILE = S_IFREG | 0o400
+_LOOKED_AT = S_IFMT(0o177777) | 0o400
+"""Kind, and whether the owner may read. Who else may what is the store's affair: see its umask and its groups."""
 _NUMBER = 2
 """Bytes of a portion's number."""
 _PORTIONS = 400
@@ -97,16 +101,20 @@ else:
 
 
 class Directories:
-    """Makes directories below ``root`` once, parents first; safe to share between threads."""
+    """Makes directories below ``root`` once, parents first; safe to share between threads.
 
-    __slots__ = ("_made", "_root")
+    ``replaceable`` are directories that give way when they are links or files now.
+    """
 
-    def __init__(self, root: str) -> None:
+    __slots__ = ("_made", "_replaceable", "_root")
+
+    def __init__(self, root: str, replaceable: Collection[str] = ()) -> None:
         self._root = root
         self._made = {""}
+        self._replaceable = replaceable
 
     def make(self, path: str) -> None:
-        """Make ``path`` (relative); a link or file in its place is an InstallError."""
+        """Make ``path`` (relative); a link or file in its place gives way, or is an InstallError."""
         if path in self._made:
             return
         self.make(path.rpartition("/")[0])
@@ -115,7 +123,10 @@ class Directories:
             os.mkdir(full)
         except FileExistsError:
             if os.path.islink(full) or not os.path.isdir(full):
-                raise InstallError(f"{full} is in the way: a directory is needed there") from None
+                if path not in self._replaceable:
+                    raise InstallError(f"{full} is in the way: a directory is needed there") from None
+                os.unlink(full)
+                os.mkdir(full)
         self._made.add(path)
 
 
@@ -132,30 +143,35 @@ class Placer:
         self.directories = directories
         self.mode = mode
 
-    def place(self, tasks: Iterable[Task], workers: int) -> None:
-        """Place all; returns when they are there. The first failure, an OSError or InstallError, is raised."""
+    def place(self, tasks: Iterable[Task], workers: int) -> list[str]:
+        """Place all; returns when they are there. The first failure, an OSError or InstallError, is raised.
+
+        Returns files of the store that are not what was put there: of another size or time, or not for all to read.
+        """
         ordered = sorted(tasks, key=lambda task: task[1])
-        count = sum(len(names) for _, _, names in ordered)
+        count = sum(len(task[2]) for task in ordered)
         workers = min(workers, count // _FEWEST + 1)
         if workers == 1:
-            self._run(ordered)
-        elif _is_fork_safe():
-            self._fork(_portions(ordered), workers)
-        else:
-            self._thread(_shares(ordered, workers, count))
+            return self._run(ordered)
+        if _is_fork_safe():
+            return self._fork(_portions(ordered), workers)
+        return self._thread(_shares(ordered, workers, count))
 
-    def _run(self, tasks: list[Task]) -> None:
-        for source, destination, names in tasks:
-            self._one(source, destination, names)
+    def _run(self, tasks: list[Task]) -> list[str]:
+        poisoned: list[str] = []
+        for source, destination, names, sizes in tasks:
+            self._one(source, destination, names, sizes, poisoned)
+        return poisoned
 
-    def _thread(self, shares: list[list[Task]]) -> None:
+    def _thread(self, shares: list[list[Task]]) -> list[str]:
         from threading import Thread
 
         failures: list[BaseException] = []
+        poisoned: list[str] = []
 
         def work(tasks: list[Task]) -> None:
             try:
-                self._run(tasks)
+                poisoned.extend(self._run(tasks))
             except BaseException as failure:
                 failures.append(failure)
 
@@ -167,8 +183,9 @@ class Placer:
             thread.join()
         if failures:
             raise failures[0]
+        return poisoned
 
-    def _fork(self, portions: list[list[Task]], workers: int) -> None:
+    def _fork(self, portions: list[list[Task]], workers: int) -> list[str]:
         """Whoever is free takes the next portion: its number is read from a pipe that all share."""
         children: list[tuple[int, int]] = []
         queue, feed = os.pipe()
@@ -177,24 +194,27 @@ class Placer:
             os.close(feed)
             for _ in range(workers - 1):
                 children.append(self._child(portions, queue))
-            self._drain(portions, queue)
+            poisoned = self._drain(portions, queue)
             while children:
                 process, pipe = children[-1]
                 answer = _read_all(pipe)
                 _, status = os.waitpid(process, 0)
                 os.close(pipe)
                 children.pop()
-                _raise_answer(answer, status)
+                poisoned += _answered(answer, status)
         finally:
             os.close(queue)
             for process, pipe in children:
                 os.kill(process, 9)
                 os.waitpid(process, 0)
                 os.close(pipe)
+        return poisoned
 
-    def _drain(self, portions: list[list[Task]], queue: int) -> None:
+    def _drain(self, portions: list[list[Task]], queue: int) -> list[str]:
+        poisoned: list[str] = []
         while number := os.read(queue, _NUMBER):
-            self._run(portions[int.from_bytes(number, "little")])
+            poisoned += self._run(portions[int.from_bytes(number, "little")])
+        return poisoned
 
     def _child(self, portions: list[list[Task]], queue: int) -> tuple[int, int]:
         """Process id, and the pipe that tells of its failure."""
@@ -203,9 +223,9 @@ class Placer:
         if process:
             os.close(writing)
             return process, reading
-        answer: tuple[int | str | bytes | None, ...] = ()
+        answer: tuple[int | str | bytes | list[str] | None, ...] = ()
         try:
-            self._drain(portions, queue)
+            answer = (self._drain(portions, queue),)
         except InstallError as problem:
             answer = (problem.message, problem.hint)
         except OSError as problem:
@@ -216,26 +236,36 @@ class Placer:
             os.write(writing, marshal.dumps(answer))
             os._exit(0)
 
-    def _one(self, source: str, destination: str, names: Sequence[str]) -> None:
+    def _one(
+        self, source: str, destination: str, names: Sequence[str], sizes: Sequence[int], poisoned: list[str]
+    ) -> None:
         self.directories.make(destination)
         full = f"{self.root}/{destination}" if destination else self.root
         if self.mode != HARDLINK:
-            for name in names:
-                _copy(f"{source}/{name}", f"{full}/{name}", is_clone=self.mode == CLONE)
+            for name, size in zip(names, sizes, strict=True):
+                if not _copy(f"{source}/{name}", f"{full}/{name}", size, is_clone=self.mode == CLONE):
+                    poisoned.append(f"{source}/{name}")
             return
         if os.link not in os.supports_dir_fd:
-            for name in names:
-                _link(f"{source}/{name}", f"{full}/{name}")
+            for name, size in zip(names, sizes, strict=True):
+                if not _link(f"{source}/{name}", f"{full}/{name}", size):
+                    poisoned.append(f"{source}/{name}")
             return
         above = os.open(source, os.O_RDONLY | os.O_DIRECTORY)
         below = os.open(full, os.O_RDONLY | os.O_DIRECTORY)
-        link = os.link
+        link, look = os.link, os.stat
         try:
-            for name in names:
+            for name, size in zip(names, sizes, strict=True):
                 try:
                     link(name, name, src_dir_fd=above, dst_dir_fd=below)
                 except OSError:
-                    _link(f"{source}/{name}", f"{full}/{name}")
+                    if not _link(f"{source}/{name}", f"{full}/{name}", size):
+                        poisoned.append(f"{source}/{name}")
+                    continue
+                status = look(name, dir_fd=below, follow_symlinks=False)
+                is_usual = status.st_size == size and status.st_mtime_ns == MTIME_NS
+                if not ((is_usual and status.st_mode & _LOOKED_AT == _READABLE_FILE) or _is_as_stored(status, size)):
+                    poisoned.append(f"{source}/{name}")
         finally:
             os.close(above)
             os.close(below)
@@ -270,37 +300,64 @@ def _read_all(pipe: int) -> bytes:
     return b"".join(pieces)
 
 
-def _raise_answer(answer: bytes, status: int) -> None:
+def _answered(answer: bytes, status: int) -> list[str]:
     if status != 0 or not answer:
         raise InstallError("a process that placed files ended early", hint="run the command again")
     told = marshal.loads(answer)
+    if len(told) == 1:
+        poisoned: list[str] = told[0]
+        return poisoned
     if len(told) == 2:
         raise InstallError(told[0], hint=told[1])
-    if told:
-        number, text, path, second = told
-        raise OSError(number, text, path, None, second)
+    number, text, path, second = told
+    raise OSError(number, text, path, None, second)
 
 
-def _link(source: str, target: str) -> None:
-    """A hard link, or a copy where this one cannot be linked (too many links, another file system)."""
+def _is_as_stored(status: os.stat_result, size: int) -> bool:
+    """Whether a file of the store is of the right kind, size, time and permission. Its bytes are not looked at."""
+    wanted = size if size >= 0 else ~size
+    if status.st_mtime_ns != MTIME_NS or status.st_size != wanted:
+        return False
+    is_runnable = size >= 0 or os.name != "posix" or status.st_mode & 0o100
+    return status.st_mode & _LOOKED_AT == _READABLE_FILE and bool(is_runnable)
+
+
+def _make_room(target: str) -> None:
+    """Remove what is in the way of a file."""
+    if os.path.isdir(target) and not os.path.islink(target):
+        from shutil import rmtree
+
+        rmtree(target)
+    else:
+        os.unlink(target)
+
+
+def _link(source: str, target: str, size: int) -> bool:
+    """A hard link, or a copy where this one cannot be linked (too many links, another file system).
+
+    Whether the file is as it was stored.
+    """
     for is_last in (False, True):
         try:
             os.link(source, target)
         except FileExistsError:
             if is_last:
                 raise
-            os.unlink(target)
+            _make_room(target)
         except OSError as problem:
             if problem.errno not in _NO_LINK:
                 raise
-            _copy(source, target, is_clone=False)
-            return
+            return _copy(source, target, size, is_clone=False)
         else:
-            return
+            break
+    return _is_as_stored(os.lstat(target), size)
 
 
-def _copy(source: str, target: str, *, is_clone: bool) -> None:
-    """A file of its own: writable for its owner, with the store's time, so that byte code fits."""
+def _copy(source: str, target: str, size: int, *, is_clone: bool) -> bool:
+    """A file of its own: writable for its owner, with the store's time, so that byte code fits.
+
+    Whether the file of the store is as it was stored.
+    """
     reading = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
         status = os.fstat(reading)
@@ -309,7 +366,7 @@ def _copy(source: str, target: str, *, is_clone: bool) -> None:
         try:
             writing = os.open(target, flags, mode)
         except FileExistsError:
-            os.unlink(target)
+            _make_room(target)
             writing = os.open(target, flags, mode)
         try:
             if not (is_clone and _clone(reading, writing)):
@@ -317,6 +374,8 @@ def _copy(source: str, target: str, *, is_clone: bool) -> None:
         finally:
             os.close(writing)
         os.utime(target, ns=(MTIME_NS, MTIME_NS))
+        # Looked at after its bytes were read: an edit that goes on meanwhile changes the time.
+        return _is_as_stored(os.fstat(reading), size)
     finally:
         os.close(reading)
 

@@ -1,8 +1,9 @@
 """The receipt: what provenv put into an environment, file by file. Without it, an environment is unknown ground.
 
-It is removed before the first change and written after the last, by renaming, so it never tells of a change that was
-not finished. The head (which distributions) is small and read alone on the warm path; the files of each distribution
-lie behind it and are loaded when they are looked at.
+It is set aside before the first change and written after the last, by renaming, so it never tells of a change that was
+not finished; while it is aside, its old form marks the environment as ours and unfinished. The head (which
+distributions) is small and read alone on the warm path; the files of each distribution lie behind it and are loaded
+when they are looked at.
 """
 
 from __future__ import annotations
@@ -18,13 +19,18 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     FileRow: TypeAlias = tuple[str, int, int, int]
+    OwnRow: TypeAlias = tuple[str, str, int, int, int]
+    """Path, target of a link, size, time in nanoseconds, mode; a link has only a target."""
 
-__all__ = ["NAME", "Receipt", "ReceiptItem", "body", "forget", "read", "write"]
+__all__ = ["NAME", "UNFINISHED", "Receipt", "ReceiptItem", "body", "forget", "is_unfinished", "read", "write"]
 
 NAME = "provenv-receipt"
 """File name of the receipt, in the root of the environment."""
 
-_HEAD = b"provenv receipt 1\n"
+UNFINISHED = NAME + ".unfinished"
+"""There while a change is under way, and after one that did not end."""
+
+_HEAD = b"provenv receipt 2\n"
 _FILES = b"files\n"
 _LENGTH = 8
 
@@ -48,7 +54,7 @@ class ReceiptItem:
 class Receipt:
     """The head of a receipt. ``stamps`` are ``(directory, mtime_ns)`` of the directories that tools change first."""
 
-    __slots__ = ("_begin", "_data", "_path", "_spans", "interpreter", "items", "lock_digest", "stamps")
+    __slots__ = ("_begin", "_data", "_path", "_spans", "boot", "interpreter", "items", "lock_digest", "own", "stamps")
 
     def __init__(
         self,
@@ -60,6 +66,8 @@ class Receipt:
         interpreter: tuple[str, ...],
         stamps: tuple[tuple[str, int], ...],
         items: dict[str, ReceiptItem],
+        boot: str,
+        own: tuple[OwnRow, ...],
     ) -> None:
         self._path = path
         self._data = b""
@@ -71,19 +79,26 @@ class Receipt:
         """``identity`` of the interpreter that the environment was made for."""
         self.stamps = stamps
         self.items = items
+        self.boot = boot
+        """Of the machine, when the receipt was written: after another boot, files may be lost that it tells of."""
+        self.own = own
+        """The files that make the environment one: settings, programs, activation."""
 
     def files(self, name: str) -> tuple[FileRow, ...]:
         """``(path, size, mtime_ns, mode)`` of every file of a distribution, RECORD first; relative to the root."""
-        return _rows(self.body(name))
+        rows = _rows(self.body(name))
+        # Where the receipt is torn, nothing that is there can be right: not knowing is not good.
+        return rows or ((f"{self.items[name].dist_info}/RECORD", -1, 0, 0),)
 
     def record(self, name: str) -> FileRow:
         """The row of a distribution's RECORD: whoever changes a distribution rewrites that."""
-        row: FileRow = unpack(_FILES, self.body(name))[0][0]
+        value = unpack(_FILES, self.body(name))
+        row: FileRow = (f"{self.items[name].dist_info}/RECORD", -1, 0, 0) if value is None else value[0][0]
         return row
 
     def all_files(self) -> dict[str, tuple[FileRow, ...]]:
         """The files of all distributions, by name."""
-        return {name: _rows(self.body(name)) for name in self._spans}
+        return {name: self.files(name) for name in self._spans}
 
     def body(self, name: str) -> bytes:
         """What ``write`` takes for a distribution that stays as it is."""
@@ -119,9 +134,14 @@ def _rows(data: bytes) -> tuple[FileRow, ...]:
     return tuple(found)
 
 
-def read(root: str) -> Receipt | None:
-    """The receipt of the environment at ``root``; None when it is missing, damaged or of another version."""
-    path = f"{root}/{NAME}"
+def read(root: str, name: str = NAME) -> Receipt | None:
+    """The receipt of the environment at ``root``; None when it is missing, damaged or of another version.
+
+    With ``UNFINISHED`` as its name, the one that was set aside: what was there before the change that did not end.
+
+    One of another version reads as none: the environment is then unknown ground, and made anew from the store.
+    """
+    path = f"{root}/{name}"
     try:
         with open(path, "rb", buffering=0) as file:
             data = file.read(1 << 16)
@@ -136,7 +156,7 @@ def read(root: str) -> Receipt | None:
     value = unpack(_HEAD, data[_LENGTH : _LENGTH + length])
     if value is None:
         return None
-    lock_digest, interpreter, stamps, rows = value
+    boot, lock_digest, interpreter, stamps, own, rows = value
     items: dict[str, ReceiptItem] = {}
     spans: dict[str, tuple[int, int]] = {}
     for name, version, sha256, dist_info, is_requested, offset, size in rows:
@@ -152,6 +172,8 @@ def read(root: str) -> Receipt | None:
         interpreter=interpreter,
         stamps=stamps,
         items=items,
+        boot=boot,
+        own=own,
     )
 
 
@@ -162,6 +184,8 @@ def write(
     interpreter: tuple[str, ...],
     stamps: tuple[tuple[str, int], ...],
     items: Iterable[tuple[ReceiptItem, bytes]],
+    boot: str = "",
+    own: tuple[OwnRow, ...] = (),
     is_durable: bool = False,
 ) -> None:
     """Write the receipt with one rename; each item comes with its ``body``; ``is_durable`` syncs it to disk before."""
@@ -170,7 +194,7 @@ def write(
         rows.append((item.name, item.version, item.sha256, item.dist_info, item.is_requested, offset, len(files)))
         bodies.append(files)
         offset += len(files)
-    head = pack(_HEAD, (lock_digest, interpreter, stamps, tuple(rows)))
+    head = pack(_HEAD, (boot, lock_digest, interpreter, stamps, own, tuple(rows)))
     path = f"{root}/{NAME}"
     with open(path + ".new", "wb", buffering=0) as file:
         for piece in (len(head).to_bytes(_LENGTH, "little") + head, b"".join(bodies)):
@@ -180,9 +204,25 @@ def write(
         if is_durable:
             os.fsync(file.fileno())
     os.replace(path + ".new", path)
+    _remove(f"{root}/{UNFINISHED}")
 
 
 def forget(root: str) -> None:
-    """Remove the receipt: from now on the environment is unknown ground."""
-    if os.path.lexists(f"{root}/{NAME}"):
-        os.unlink(f"{root}/{NAME}")
+    """Set the receipt aside: from now on the environment is unknown ground, and marked as unfinished."""
+    aside = f"{root}/{UNFINISHED}"
+    try:
+        os.replace(f"{root}/{NAME}", aside)
+    except FileNotFoundError:
+        os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644))
+
+
+def is_unfinished(root: str) -> bool:
+    """Whether the environment is ours, and its last change did not end: nobody knows what is in it."""
+    return (os.path.lexists(f"{root}/{UNFINISHED}") or os.path.lexists(f"{root}/{NAME}")) and read(root) is None
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return

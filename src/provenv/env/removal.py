@@ -24,10 +24,12 @@ def foreign_files(paths: Paths, dist_info: str, events: Events) -> list[str]:
     hears of it.
     """
     directory = paths.absolute(dist_info)
+    if os.path.islink(directory) or not os.path.isdir(directory):
+        return [dist_info]
     try:
         with open(directory + "/RECORD", encoding="utf-8") as file:
             rows = list(parse_record(file.read(), directory + "/RECORD"))
-    except (FileNotFoundError, UnicodeDecodeError, InputError):
+    except (OSError, UnicodeDecodeError, InputError):
         events.warned(f"{directory} has no usable RECORD: only that directory is removed")
         rows = []
     site = dist_info.rpartition("/")[0]
@@ -45,33 +47,47 @@ def _is_own(path: str, paths: Paths) -> bool:
     name = path.rpartition("/")[2]
     if path.startswith(paths.scripts + "/"):
         return name.lower().startswith("activate.") or name.lower() in ("activate", "python", "python3", "python.exe")
-    return "/" not in path and name in ("pyvenv.cfg", "provenv-receipt", ".gitignore")
+    return "/" not in path and name in ("pyvenv.cfg", "provenv-receipt", "provenv-receipt.unfinished", ".gitignore")
 
 
 def remove_files(root: str, files: Iterable[str], last: str) -> None:
     """Remove ``files`` (relative to ``root``), the byte code that Python wrote for them, and directories left empty.
 
     What lies in ``last``, the ``.dist-info`` directory, goes after everything else: until then its RECORD tells, after
-    a crash, what is left to remove. Nothing is followed through a directory that is a link out of the environment.
+    a crash, what is left to remove. Nothing is followed through a link in the place of a directory: the link goes.
     """
-    real_root = os.path.realpath(root)
+    links: set[str] = set()
     by_directory: dict[str, list[str]] = {}
     for path in files:
         parent, _, name = path.rpartition("/")
         by_directory.setdefault(parent, []).append(name)
     order = sorted(by_directory, key=lambda parent: parent == last or parent.startswith(last + "/"))
     for parent in order:
-        directory = f"{root}/{parent}" if parent else root
-        real = os.path.realpath(directory)
-        if real != real_root and not real.startswith(real_root + os.sep):
+        if (link := _link_in(root, parent)) is not None:
+            links.add(link)
             continue
+        directory = f"{root}/{parent}" if parent else root
         names = by_directory[parent]
         if parent == last:
             names.sort(key=lambda name: name == "RECORD")
         _remove_names(directory, names)
+    for link in links:
+        os.unlink(f"{root}/{link}")
     # Also when nothing was left in it: a crash may have come between the last file and its directory.
     for parent in sorted(_with_parents([*by_directory, last]), key=lambda parent: -parent.count("/")):
         _remove_if_empty(root, parent)
+
+
+def _link_in(root: str, directory: str) -> str | None:
+    """The first part of ``directory`` that is a link in its place; None when there is none, or it is the usual one."""
+    place = ""
+    for part in directory.split("/") if directory else ():
+        place = f"{place}/{part}" if place else part
+        if os.path.islink(f"{root}/{place}"):
+            is_usual = place == "lib64" and os.readlink(f"{root}/{place}") == "lib"
+            if not is_usual:
+                return place
+    return None
 
 
 def _remove_names(directory: str, names: list[str]) -> None:
@@ -89,6 +105,9 @@ def _remove_names(directory: str, names: list[str]) -> None:
     if not modules:
         return
     cache = directory + "/__pycache__"
+    if os.path.islink(cache):
+        os.unlink(cache)
+        return
     try:
         compiled = os.listdir(cache)
     except (FileNotFoundError, NotADirectoryError):

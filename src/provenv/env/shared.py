@@ -14,7 +14,7 @@ import os
 
 from provenv.env.collision import check_collisions
 from provenv.env.create import create
-from provenv.env.distribution import Distribution, Work
+from provenv.env.distribution import Distribution, Work, place
 from provenv.env.layout import Layout
 from provenv.env.paths import Paths
 from provenv.env.placing import choose_mode
@@ -28,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from provenv.env.distribution import Mend
     from provenv.events import Events
     from provenv.model.machine import Interpreter
     from provenv.model.plan import Wanted
@@ -76,11 +77,9 @@ def find_shared(
 ) -> Shared | None:
     """The merged tree of exactly these wheels for this kind of interpreter, if it was made before."""
     directory = store.place("shared", _key(sha256s, interpreter, is_compiled=is_compiled))
-    try:
-        with open(directory + "/manifest", "rb") as file:
-            value = unpack(SHARED, file.read())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    found = store.manifest(directory)
+    # What the machine may have lost is made anew: that is a matter of links.
+    value = None if found is None or found[1] else unpack(SHARED, found[0])
     if value is None:
         return None
     site, data, launchers, programs, distributions = value
@@ -98,11 +97,12 @@ def make_shared(
     events: Events,
     *,
     link_mode: str = "auto",
+    mend: Mend | None = None,
 ) -> Shared:
     """Merge the trees of ``wanted``, unless that was done before; the shared environment is complete and read-only.
 
     ``trees`` and ``bytecode`` are by SHA-256; with an empty ``bytecode`` the tree carries none. InstallError when two
-    distributions own one path with unequal bytes.
+    distributions own one path with unequal bytes. ``mend`` is as in ``env.apply``.
     """
     sha256s = [one.sha256 for one in wanted]
     is_compiled = bool(bytecode)
@@ -114,7 +114,9 @@ def make_shared(
             return found
         directory = store.temporary()
         try:
-            _fill(directory, wanted, trees, bytecode, interpreter, events, link_mode, store.workers)
+            _fill(directory, wanted, trees, bytecode, interpreter, events, link_mode, store.workers, mend)
+            if store.manifest(store.place("shared", key)) is not None:
+                store.quarantine(store.place("shared", key))
             store.publish(directory, store.place("shared", key))
         finally:
             if os.path.isdir(directory):
@@ -135,6 +137,7 @@ def _fill(
     events: Events,
     link_mode: str,
     workers: int,
+    mend: Mend | None,
 ) -> None:
     paths = Paths.from_interpreter(directory, interpreter)
     ordered = sorted(wanted, key=lambda one: one.name)
@@ -153,12 +156,13 @@ def _fill(
             with open(f"{tree.files}/{path}", "rb") as file:
                 text = file.read(_LONGEST_KEPT + 1)
             if len(text) > _LONGEST_KEPT:
-                one.linked_scripts.append((path, destination, len(text)))
+                one.linked_scripts.append((path, destination, os.path.getsize(f"{tree.files}/{path}")))
             programs.append((name, text if len(text) <= _LONGEST_KEPT else None))
     os.makedirs(paths.absolute(paths.purelib))
     sample = next((f"{tree.files}/{tree.entries[0][0]}" for tree in trees.values()), None)
     mode = "copy" if sample is None else choose_mode(link_mode, sample, directory)
-    Work(paths, events, mode, workers).install(distributions)
+    work = Work(paths, events, mode, workers)
+    place(work, distributions, mend, has_scripts=False)
     reserved = {paths.purelib.partition("/")[0], paths.scripts, "manifest"}
     data = tuple(sorted(name for name in os.listdir(directory) if name not in reserved))
     rows = tuple((one.name, one.version, one.sha256) for one in ordered)
@@ -169,8 +173,8 @@ def _fill(
 
 
 def _make_writable(directory: str) -> None:
-    for place, _, _ in os.walk(directory):
-        os.chmod(place, 0o700)
+    for below, _, _ in os.walk(directory):
+        os.chmod(below, 0o700)
 
 
 def point(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from provenv.store.store import Store
 
-__all__ = ["compiled", "fetch_trees"]
+__all__ = ["compiled", "fetch_trees", "mender"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from provenv.env.distribution import Mend
     from provenv.flows.world import World
     from provenv.model.machine import Interpreter
     from provenv.model.plan import Wanted
@@ -46,3 +47,22 @@ def fetch_trees(world: World, store: Store, wanted: Sequence[Wanted]) -> Mapping
         # Every process takes files in the same order, so that two of them never wait for one another.
         trees.update(fetch_missing(world, store, [missing[sha256] for sha256 in sorted(missing)]))
     return trees
+
+
+def mender(world: World, store: Store, interpreter: Interpreter, *, has_bytecode: bool = True) -> Mend:
+    """Unpacks a wheel anew whose files in the store were edited, through a link from some environment.
+
+    When the wheel itself is gone, it is downloaded again. The user hears of it.
+    """
+
+    def mend(item: Wanted, source: str) -> tuple[Tree, Bytecode | None]:
+        path = source.partition("/files/")[2]
+        world.events.warned(
+            f"{item.name}: {path} was changed in the store, through an environment that shares it: unpacked anew"
+        )
+        tree = store.mend(item.sha256, item.filename, world.events)
+        if tree is None:
+            tree = fetch_trees(world, store, (item,))[item.sha256]
+        return tree, compiled(world, store, {item.sha256: tree}, interpreter)[item.sha256] if has_bytecode else None
+
+    return mend

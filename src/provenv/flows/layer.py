@@ -17,6 +17,7 @@ from provenv.flows.lock import lock
 from provenv.flows.memory import digest, recall, remember
 from provenv.flows.ready import Ready
 from provenv.flows.select import select_items
+from provenv.store.boot import boot_id
 
 __all__ = ["Layer", "added", "layer", "light_environment"]
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from provenv.model.plan import Wanted
 
 _COMPLETE = "provenv-layer"
-"""Written last: without it an environment is remains. Holds the directory of the shared tree."""
+"""Written last: without it an environment is remains. Holds the directory of the shared tree, and the boot's name."""
 
 
 class Layer:
@@ -50,8 +51,7 @@ class Layer:
 
     def places(self) -> list[str]:
         """Files and links that change when the environment, its interpreter or what it points to does."""
-        with open(os.path.join(self.environment, _COMPLETE), encoding="utf-8") as file:
-            shared = file.read()
+        shared, *_ = _told(self.environment) or [""]
         program = environment_program(self.environment)
         return [os.path.join(self.environment, _COMPLETE), program, f"{shared}/manifest"]
 
@@ -127,11 +127,18 @@ def light_environment(
 
 
 def _is_complete(root: str) -> bool:
+    told = _told(root)
+    # After another boot its few files may be lost; to make them anew takes as long as to look.
+    return told is not None and told[1:] == [boot_id()] and os.path.exists(told[0] + "/manifest")
+
+
+def _told(root: str) -> list[str] | None:
+    """The shared tree of a layer, and the boot of the machine in which it was made."""
     try:
         with open(os.path.join(root, _COMPLETE), encoding="utf-8") as file:
-            return os.path.exists(file.read() + "/manifest")
-    except OSError:
-        return False
+            return file.read().split("\n")
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _make(
@@ -139,18 +146,24 @@ def _make(
 ) -> None:
     from provenv.env.paths import Paths
     from provenv.env.shared import find_shared, make_shared, point
-    from provenv.flows.fetch import compiled, fetch_trees
+    from provenv.flows.fetch import compiled, fetch_trees, mender
 
     store = world.store()
-    place = find_shared(store, [item.sha256 for item in wheels], interpreter)
-    if place is None:
-        trees = fetch_trees(world, store, wheels)
-        bytecode = compiled(world, store, trees, interpreter)
-        place = make_shared(store, wheels, trees, bytecode, interpreter, world.events, link_mode=world.link_mode)
-    sites = []
-    if below is not None:
-        paths = Paths.from_interpreter(below, interpreter)
-        sites.append(paths.absolute(paths.purelib))
-    point(root, interpreter, [place], sites=sites, prompt=prompt, version=provenv.__version__)
+    with store.using():
+        place = find_shared(store, [item.sha256 for item in wheels], interpreter)
+        if place is None:
+            trees = fetch_trees(world, store, wheels)
+            bytecode = compiled(world, store, trees, interpreter)
+            mend = mender(world, store, interpreter)
+            place = make_shared(
+                store, wheels, trees, bytecode, interpreter, world.events, link_mode=world.link_mode, mend=mend
+            )
+        sites = []
+        if below is not None:
+            paths = Paths.from_interpreter(below, interpreter)
+            sites.append(paths.absolute(paths.purelib))
+        store.register(root)
+        point(root, interpreter, [place], sites=sites, prompt=prompt, version=provenv.__version__)
     with open(os.path.join(root, _COMPLETE), "w", encoding="utf-8") as file:
-        file.write(place.directory)
+        file.write(f"{place.directory}\n{boot_id()}")
+    store.settle()

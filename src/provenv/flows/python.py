@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 
+from provenv.env import receipt as receipts
+from provenv.env.drift import own_drift
 from provenv.errors import Unavailable
 from provenv.flows.environment import environment_program
+from provenv.flows.look import is_only_damaged
 from provenv.flows.world import World
 from provenv.model.machine import Interpreter
 from provenv.pythons.find import choose, fits
@@ -39,10 +42,21 @@ def interpreter_of(world: World, requires_python: str | None, pin: bytes | None)
 
 def _of_environment(world: World, memory: str) -> Interpreter | None:
     """The base interpreter that the environment was made from."""
-    program = environment_program(world.environment_directory)
+    program = _program(world.environment_directory)
     if not os.path.exists(program):
         return None
     try:
         return inspect(inspect(program, memory).base_executable, memory)
     except Unavailable:
         return None
+
+
+def _program(root: str) -> str:
+    """The environment's program; where somebody broke or turned that link, what it was made from."""
+    program = environment_program(root)
+    receipt = receipts.read(root)
+    if receipt is not None:
+        damaged = own_drift(root, receipt)
+        if os.path.relpath(program, root).replace(os.sep, "/") in damaged and is_only_damaged(root, damaged):
+            return receipt.interpreter[0]
+    return program
