@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Row: TypeAlias = tuple[str, int, bool, bytes]
     """Path, size, whether it is a program, SHA-256."""
 
-__all__ = ["Fault", "faults_of", "hash_of", "rows_of_bytecode", "rows_of_tree", "side_by_side"]
+__all__ = ["Fault", "extra_in", "fault_of", "faults_of", "hash_of", "rows_of_bytecode", "rows_of_tree", "side_by_side"]
 
 _PIECE = 1 << 20
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -57,19 +57,20 @@ def rows_of_bytecode(bytecode: Bytecode) -> list[Row]:
     ]
 
 
-def faults_of(directory: str, rows: Sequence[Row], workers: int, *, ignores_hash: bool = False) -> list[Fault]:
-    """Everything below ``directory`` that differs from ``rows``; ``ignores_hash`` looks at all but the bytes."""
-    faults = _extra(directory, rows)
+def faults_of(directory: str, rows: Sequence[Row], workers: int) -> list[Fault]:
+    """Everything below ``directory`` that differs from ``rows``."""
+    faults = extra_in(directory, rows)
 
     def look(row: Row) -> Fault | None:
-        return _look(directory, row, ignores_hash=ignores_hash)
+        return fault_of(directory, row)
 
     large_first = sorted(rows, key=lambda row: -row[1])
     faults += [fault for fault in side_by_side(look, large_first, workers) if fault is not None]
     return sorted(faults, key=lambda fault: fault.path)
 
 
-def _look(directory: str, row: Row, *, ignores_hash: bool) -> Fault | None:
+def fault_of(directory: str, row: Row, *, has_times: bool = True) -> Fault | None:
+    """What is wrong with one file; ``has_times``: it must have the time of all files in trees."""
     path, size, is_program, sha256 = row
     full = f"{directory}/{path}"
     try:
@@ -80,16 +81,17 @@ def _look(directory: str, row: Row, *, ignores_hash: bool) -> Fault | None:
         return Fault(path, "is no file")
     if status.st_size != size:
         return Fault(path, f"has {status.st_size} bytes, not {size}")
-    if not ignores_hash and hash_of(full) != sha256:
+    if hash_of(full) != sha256:
         return Fault(path, "has other bytes")
     if status.st_mode & 0o222 or not status.st_mode & 0o400 or bool(status.st_mode & 0o100) != is_program:
         return Fault(path, f"has the mode {status.st_mode & 0o7777:o}", is_harmless=True)
-    if status.st_mtime_ns != MTIME_NS:
+    if has_times and status.st_mtime_ns != MTIME_NS:
         return Fault(path, "has another time", is_harmless=True)
     return None
 
 
-def _extra(directory: str, rows: Sequence[Row]) -> list[Fault]:
+def extra_in(directory: str, rows: Sequence[Row]) -> list[Fault]:
+    """What lies below ``directory`` and is not in ``rows``."""
     known = {path for path, *_ in rows}
     parents = {""}
     for path in known:

@@ -13,7 +13,6 @@ from provenv.store.boot import boot_id
 from provenv.store.durable import Known, is_on_disk, load, receipt_stamp, record
 from provenv.store.failure import told_as_install_error
 from provenv.store.guard import Guard, Share
-from provenv.store.tree import is_manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -185,8 +184,8 @@ class Shelves:
             _sync_all(source)
         self._heed_clock(os.stat(source + "/manifest" if is_directory else source).st_ctime_ns)
         self.make(os.path.dirname(final))
-        if is_directory and os.path.isdir(final) and not _is_complete(final):
-            # Damaged by a power cut or by hand: out of the way, the new one is whole.
+        if is_directory and os.path.lexists(final) and not _is_same(source, final):
+            # Damaged by a power cut or by hand, or another object's: out of the way, the new one is whole.
             self.quarantine(final)
         self._has_published = True
         try:
@@ -357,9 +356,10 @@ def _is_group_shared(root: str) -> bool:
     return is_shared
 
 
-def _is_complete(directory: str) -> bool:
-    data = read_if_there(directory + "/manifest")
-    return data is not None and is_manifest(data)
+def _is_same(source: str, final: str) -> bool:
+    """Whether two directories have one manifest: everything that an object is, is in there."""
+    data = read_if_there(final + "/manifest")
+    return data is not None and data == read_if_there(source + "/manifest")
 
 
 def _tidy_file(path: str) -> None:

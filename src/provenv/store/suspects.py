@@ -6,7 +6,7 @@ import os
 
 from provenv.errors import InstallError
 from provenv.events import Events
-from provenv.store.inspection import faults_of, hash_of, rows_of_bytecode, rows_of_tree
+from provenv.store.inspection import fault_of, faults_of, hash_of, rows_of_bytecode, rows_of_tree, side_by_side
 from provenv.store.tree import Tree
 
 TYPE_CHECKING = False
@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from provenv.store.shelves import Shelves
     from provenv.store.tree import Bytecode
 
-__all__ = ["drop_rotten", "is_cleared", "is_cleared_blob", "is_cleared_bytecode", "is_cleared_tree"]
+__all__ = [
+    "drop_rotten",
+    "is_cleared",
+    "is_cleared_blob",
+    "is_cleared_bytecode",
+    "is_cleared_shared",
+    "is_cleared_tree",
+    "set_right",
+]
 
 
 def is_cleared_blob(shelves: Shelves, sha256: str) -> bool:
@@ -41,6 +49,21 @@ def is_cleared_bytecode(shelves: Shelves, bytecode: Bytecode) -> bool:
         return not _has_rot(bytecode.files, shelves, bytecode)
 
     return is_cleared(shelves, bytecode.directory, bytecode.directory + "/manifest", is_sound)
+
+
+def is_cleared_shared(shelves: Shelves, directory: str, key: str) -> bool:
+    """The same for a shared environment."""
+
+    def is_sound() -> bool:
+        from provenv.store.inventory import read_inventory
+
+        rows = read_inventory(directory, key)
+        if rows is None:
+            return False
+        faults = side_by_side(lambda row: fault_of(directory, row, has_times=False), rows, shelves.workers)
+        return all(fault is None or fault.is_harmless for fault in faults)
+
+    return is_cleared(shelves, directory, directory + "/manifest", is_sound)
 
 
 def is_cleared(shelves: Shelves, path: str, marker: str, is_sound: Callable[[], bool]) -> bool:

@@ -26,7 +26,6 @@ __all__ = [
     "Listing",
     "Tree",
     "bytecode_key",
-    "is_manifest",
     "tag_of",
 ]
 
@@ -258,8 +257,3 @@ def tag_of(interpreter: Interpreter) -> str:
     """Names the interpreters that share byte code: the cache tag, the ABI flags, and a pre-release in full."""
     is_final = interpreter.version.replace(".", "").isdecimal()
     return interpreter.cache_tag + interpreter.soabi_flags + ("" if is_final else "-" + interpreter.version)
-
-
-def is_manifest(data: bytes) -> bool:
-    """Whether ``data`` is a whole manifest of a tree, of byte code or of a shared environment."""
-    return any(unpack(mark, data) is not None for mark in (_TREE, _BYTECODE, SHARED))
