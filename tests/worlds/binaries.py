@@ -75,10 +75,12 @@ def build_elf(
     sections: Mapping[str, bytes] | None = None,
     machine: str = "x86_64",
     has_sections: bool = True,
+    front: int = 0,
 ) -> bytes:
     """A 64-bit shared object for readers, not for loaders: everything lies in one loaded segment.
 
-    The first ``undefined`` symbol of each version that is needed carries it: ``name@VERSION`` names one.
+    ``name@VERSION`` is a symbol with a version; ``front`` are zero bytes before everything else, so that the tables lie
+    far from the begin of the file.
     """
     strings = _Strings()
     needs = dict(version_needs or {})
@@ -109,7 +111,7 @@ def build_elf(
         *(sections or {}).items(),
     ]
     places: dict[str, tuple[int, int]] = {}
-    body, at = b"", 64 + 2 * 56
+    body, at = b"\0" * front, 64 + 2 * 56
     for name, data in parts:
         padding = -(at + len(body)) % 8
         body += b"\0" * padding

@@ -36,3 +36,7 @@ class InMemory:
         if offset < 0 or length < 0 or offset + length > self.size:
             raise Cut(f"{length} bytes at {offset} of {self.size}")
         return bytes(self._view[offset : offset + length])
+
+    def close(self) -> None:
+        """Let go of the data."""
+        self._view.release()

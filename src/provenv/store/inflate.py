@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from provenv.archives.zip import Member
     from provenv.wheel.record import RecordRow
 
-__all__ = ["Source", "content", "write_member"]
+__all__ = ["Source", "content", "pieces", "write_member"]
 
 _SMALL = 1 << 20
 """Up to here a member is inflated in one piece; above, in pieces that stay in the processor's cache."""
@@ -128,6 +128,11 @@ def content(source: Source, member: Member) -> bytes:
     data = b"".join(bytes(piece) for piece in _pieces(source, member, None))
     _check(source, member, len(data), crc32(data))
     return data
+
+
+def pieces(source: Source, member: Member) -> Iterator[bytes | memoryview]:
+    """The member's bytes, piece by piece; each holds until the next one is asked for. Raises IntegrityError."""
+    yield from _pieces(source, member, None)
 
 
 def write_member(source: Source, member: Member, row: RecordRow | None, path: str, packed: memoryview | None) -> str:
