@@ -81,10 +81,10 @@ def tell_sync(words: Words, synced: Synced, *, is_dry: bool, edited: Locked | No
         _tell_warnings(words, locked)
     if synced.is_created:
         say(words, f"{'Would create' if is_dry else 'Created'} environment {synced.environment}")
-    if synced.plan.is_empty and not synced.is_restored:
-        say(words, f"Checked {count_text(len(synced.plan.keep), 'package')}: nothing to do")
     if synced.is_restored:
         say(words, f"{'Would restore' if is_dry else 'Restored'} environment {synced.environment}")
+    elif synced.plan.is_empty:
+        say(words, f"Checked {count_text(len(synced.plan.keep), 'package')}: nothing to do")
     say(words, changes(installed, removed, updated, has_colour=words.has_error_colour))
     if locked is not None and locked.is_changed:
         _tell_notes(words, locked)
