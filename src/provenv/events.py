@@ -1,8 +1,8 @@
 """What long work says while it runs.
 
 Every method does nothing; the faces override what they show. Rooms receive an ``Events`` as an argument and
-never print. A *phase* is one of ``resolve``, ``build``, ``download``, ``unpack``, ``compile`` and ``link``; amounts
-are bytes for ``download`` and ``unpack``, packages for the others.
+never print. A *phase* is one of ``resolve``, ``build``, ``download``, ``unpack``, ``compile``, ``link`` and
+``verify``; amounts are bytes for ``download``, ``unpack`` and ``verify``, packages for the others.
 """
 
 from __future__ import annotations

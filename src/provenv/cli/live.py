@@ -30,8 +30,9 @@ _WORDS = {
     "unpack": ("Unpacking", "Unpacked"),
     "compile": ("Compiling", "Compiled"),
     "link": ("Installing", "Installed"),
+    "verify": ("Verifying", "Verified"),
 }
-_IN_BYTES = ("download", "unpack")
+_IN_BYTES = ("download", "unpack", "verify")
 _ONCE = ("resolve",)
 _PATIENCE = 0.1
 """Seconds before a bar appears: faster work is over before one could read it."""

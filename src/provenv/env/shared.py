@@ -20,6 +20,7 @@ from provenv.env.paths import Paths
 from provenv.env.placing import choose_mode
 from provenv.errors import InstallError
 from provenv.store.failure import told_as_install_error
+from provenv.store.inventory import write_inventory
 from provenv.store.packed import pack, unpack
 from provenv.store.tree import SHARED, tag_of
 from provenv.wheel.scripts import launcher, rewritten, windows_launcher
@@ -76,12 +77,19 @@ def find_shared(
     store: Store, sha256s: Iterable[str], interpreter: Interpreter, *, is_compiled: bool = True
 ) -> Shared | None:
     """The merged tree of exactly these wheels for this kind of interpreter, if it was made before."""
-    directory = store.place("shared", _key(sha256s, interpreter, is_compiled=is_compiled))
+    sha256s = set(sha256s)
+    key = _key(sha256s, interpreter, is_compiled=is_compiled)
+    directory = store.place("shared", key)
     found = store.manifest(directory)
-    # What the machine may have lost is made anew: that is a matter of links.
-    value = None if found is None or found[1] else unpack(SHARED, found[0])
-    if value is None:
+    value = None if found is None else unpack(SHARED, found[0])
+    if found is None or value is None or {sha256 for _, _, sha256 in value[4]} != sha256s:
         return None
+    if found[1]:
+        from provenv.store.suspects import is_cleared_shared
+
+        if not is_cleared_shared(store, directory, key):
+            return None
+    store.touch(directory)
     site, data, launchers, programs, distributions = value
     return Shared(
         directory=directory, site=site, data=data, launchers=launchers, programs=programs, distributions=distributions
@@ -115,8 +123,6 @@ def make_shared(
         directory = store.temporary()
         try:
             _fill(directory, wanted, trees, bytecode, interpreter, events, link_mode, store.workers, mend)
-            if store.manifest(store.place("shared", key)) is not None:
-                store.quarantine(store.place("shared", key))
             store.publish(directory, store.place("shared", key))
         finally:
             if os.path.isdir(directory):
@@ -163,9 +169,10 @@ def _fill(
     mode = "copy" if sample is None else choose_mode(link_mode, sample, directory)
     work = Work(paths, events, mode, workers)
     place(work, distributions, mend, has_scripts=False)
-    reserved = {paths.purelib.partition("/")[0], paths.scripts, "manifest"}
+    reserved = {paths.purelib.partition("/")[0], paths.scripts, "inventory", "manifest"}
     data = tuple(sorted(name for name in os.listdir(directory) if name not in reserved))
     rows = tuple((one.name, one.version, one.sha256) for one in ordered)
+    write_inventory(directory, _key((one.sha256 for one in wanted), interpreter, is_compiled=bool(bytecode)))
     with open(directory + "/manifest", "xb") as manifest:
         manifest.write(pack(SHARED, (paths.purelib, data, tuple(launchers), tuple(programs), rows)))
     # Nobody adds packages here: "pip install" in a pointing environment writes into its own site-packages.

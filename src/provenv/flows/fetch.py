@@ -46,7 +46,21 @@ def fetch_trees(world: World, store: Store, wanted: Sequence[Wanted]) -> Mapping
 
         # Every process takes files in the same order, so that two of them never wait for one another.
         trees.update(fetch_missing(world, store, [missing[sha256] for sha256 in sorted(missing)]))
+        _keep_origins(world, store, missing)
     return trees
+
+
+def _keep_origins(world: World, store: Store, fetched: Mapping[str, Wanted]) -> None:
+    """What is found rotten one day can be had again from where it came from."""
+    import os
+
+    from provenv.index.local import url_of_path
+    from provenv.store.usage import keep_origin
+
+    for sha256, item in fetched.items():
+        url = item.url if item.path is None else url_of_path(os.path.join(world.directory, item.path))
+        if url is not None:
+            keep_origin(store, sha256, item.filename, url, item.size)
 
 
 def mender(world: World, store: Store, interpreter: Interpreter, *, has_bytecode: bool = True) -> Mend:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Window: TypeAlias = tuple[int, int]
 
-__all__ = ["RECEIPT", "Known", "Pending", "is_on_disk", "load", "name_of", "receipt_stamp", "record"]
+__all__ = ["RECEIPT", "Known", "Pending", "is_on_disk", "load", "load_if_whole", "name_of", "receipt_stamp", "record"]
 
 RECEIPT = "provenv-receipt"
 """What ``env`` writes last into an environment; when it is on disk, everything before it is."""
@@ -94,12 +94,17 @@ def _merged(windows: Iterable[Window]) -> tuple[Window, ...]:
 
 def load(base: str) -> Known:
     """The record of a store; where there is none, or a damaged one, nothing is known to be on disk."""
+    return load_if_whole(base) or Known()
+
+
+def load_if_whole(base: str) -> Known | None:
+    """The record; None where there is none, or a damaged one."""
     try:
         with open(base + "/durable", "rb", buffering=0) as file:
             value = unpack(_MARK, file.read())
     except OSError:
-        return Known()
-    return Known() if value is None else Known(*value)
+        return None
+    return None if value is None else Known(*value)
 
 
 def record(base: str, known: Known) -> None:

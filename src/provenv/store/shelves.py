@@ -10,7 +10,7 @@ from stat import S_ISDIR, S_ISGID, S_ISREG
 
 from provenv.errors import InstallError, IntegrityError
 from provenv.store.boot import boot_id
-from provenv.store.durable import Known, is_on_disk, load, receipt_stamp, record
+from provenv.store.durable import Known, is_on_disk, load, load_if_whole, receipt_stamp, record
 from provenv.store.failure import told_as_install_error
 from provenv.store.guard import Guard, Share
 
@@ -130,6 +130,16 @@ class Shelves:
     def using(self) -> Share:
         """Use in ``with`` while objects are taken out of the store: nobody prunes it meanwhile."""
         return Share(self.base + "/using", 0o664 if self.is_group_shared else 0o600)
+
+    def alone(self, events: Events) -> Share:
+        """Use in ``with`` to remove things: nobody takes anything out of the store meanwhile. Raises InstallError."""
+        self.make(self.base)
+        return Share(self.base + "/using", 0o664 if self.is_group_shared else 0o600, is_alone=True, events=events)
+
+    @property
+    def has_record(self) -> bool:
+        """Whether there is a record of what is on disk, and it is not damaged."""
+        return load_if_whole(self.base) is not None
 
     def is_on_disk(self, root: str, stamp: str) -> bool:
         """Whether the receipt with that stamp (``durable.receipt_stamp``) and all before it was synced to disk."""
