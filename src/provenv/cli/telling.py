@@ -57,9 +57,7 @@ def tell_lock(words: Words, locked: Locked, headline: str) -> None:
         return
     say(words, headline)
     if locked.old:
-        if synced.is_restored:
-        say(words, f"{'Would restore' if is_dry else 'Restored'} environment {synced.environment}")
-    say(words, changes(installed, removed, updated, has_colour=words.has_error_colour))
+        say(words, changes(installed, removed, updated, has_colour=words.has_error_colour))
     _tell_notes(words, locked)
 
 
