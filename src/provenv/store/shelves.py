@@ -50,6 +50,8 @@ class Shelves:
         self.durability = durability
         self.cleared: set[str] = set()
         """Suspects that this process checked, where the store cannot be told."""
+        self.lax: set[str] = set()
+        """Wheels that may be sloppy, by the word of the project at hand; what is lax is given to nobody else."""
         self._boot = boot
         self._known: Known | None = None
         self._is_group_shared: bool | None = None

@@ -79,7 +79,7 @@ class Store(Shelves):
             return None
         data, is_suspect = found
         tree = Tree.from_manifest(data, directory, sha256)
-        if tree is None:
+        if tree is None or (tree.is_lax and sha256 not in self.lax):
             return None
         if is_suspect:
             from provenv.store.suspects import is_cleared_tree
@@ -129,6 +129,7 @@ class Store(Shelves):
                     final=final,
                     workers=self.workers,
                     events=events,
+                    is_lax=sha256 in self.lax,
                 )
                 self.publish(directory, final)
             finally:

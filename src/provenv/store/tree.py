@@ -85,6 +85,7 @@ class Tree:
         "dist_info",
         "entry_points",
         "filename",
+        "is_lax",
         "is_purelib",
         "listing",
         "name",
@@ -106,6 +107,7 @@ class Tree:
         entry_points: tuple[EntryPoint, ...],
         listing: Listing,
         entries: bytes,
+        is_lax: bool = False,
     ) -> None:
         self.directory = directory
         self.sha256 = sha256
@@ -117,6 +119,8 @@ class Tree:
         self.is_purelib = is_purelib
         self.entry_points = entry_points
         self.listing = listing
+        self.is_lax = is_lax
+        """Its archive is sloppy, and passed only because a user let it: see ``archives.judge``."""
         self._entries = entries
 
     @property
@@ -148,6 +152,7 @@ class Tree:
         data_dir: str,
         is_purelib: bool,
         entry_points: tuple[EntryPoint, ...],
+        is_lax: bool = False,
     ) -> Tree:
         """Describe files that were just unpacked; ``entries`` are sorted."""
         own = {f"{dist_info}/{name}" for name in WRITTEN_BY_INSTALLERS}
@@ -163,6 +168,7 @@ class Tree:
             entry_points=entry_points,
             listing=Listing.from_files(entry for entry in entries if entry[0] not in own),
             entries=marshal.dumps(entries, MARSHAL_VERSION),
+            is_lax=is_lax,
         )
 
     @classmethod
@@ -171,7 +177,8 @@ class Tree:
         value = unpack(_TREE, data)
         if value is None or value[0] != sha256:
             return None
-        _, filename, name, version, dist_info, data_dir, is_purelib, entry_points, groups, record, rows, entries = value
+        _, filename, name, version, dist_info, data_dir, is_purelib, entry_points, *files = value
+        groups, record, rows, entries, *lax = files
         return cls(
             directory=directory,
             sha256=sha256,
@@ -184,13 +191,15 @@ class Tree:
             entry_points=entry_points,
             listing=Listing(groups, record, rows),
             entries=entries,
+            is_lax=bool(lax),
         )
 
     def manifest(self) -> bytes:
         """The bytes that ``from_manifest`` reads; they hold no path of this machine."""
         head = (self.sha256, self.filename, self.name, self.version, self.dist_info, self.data_dir, self.is_purelib)
         listing = self.listing
-        return pack(_TREE, (*head, self.entry_points, listing.groups, listing.record, listing.rows, self._entries))
+        files = (listing.groups, listing.record, listing.rows, self._entries)
+        return pack(_TREE, (*head, self.entry_points, *files, *((True,) if self.is_lax else ())))
 
     def __repr__(self) -> str:
         return f"Tree({self.filename!r})"

@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 from threading import Lock
 
+from provenv.archives.judge import Judge
 from provenv.archives.zip import Member, read_archive
 from provenv.errors import InputError, InstallError, IntegrityError
 from provenv.store.crew import FIRST, Crew
 from provenv.store.failure import told_as_install_error
 from provenv.store.inflate import Source, content, write_member
 from provenv.store.tree import Tree
+from provenv.wheel.contents import check_metadata, check_record, check_tags
 from provenv.wheel.filename import WheelName
 from provenv.wheel.metadata import WheelFile, parse_entry_points
 from provenv.wheel.record import RecordRow, parse_record
-from provenv.wheel.scripts import check_script_name
+from provenv.wheel.scripts import check_entry_point, check_script_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,18 +36,33 @@ _BATCH_FILES = 64
 _LARGEST_GAP = 64 << 10
 _LARGEST_METADATA = 16 << 20
 _SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
-_UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 
 
 def unpack_wheel(
-    blob_path: str, *, sha256: str, filename: str, directory: str, final: str, workers: int, events: Events
+    blob_path: str,
+    *,
+    sha256: str,
+    filename: str,
+    directory: str,
+    final: str,
+    workers: int,
+    events: Events,
+    is_lax: bool = False,
 ) -> Tree:
     """Unpack into ``directory`` (empty, ours); the tree says it lies in ``final``, where the caller will rename it to.
 
-    Every member's size, CRC-32 and RECORD hash is checked, and RECORD must list exactly the members.
+    Every member's size, CRC-32 and RECORD hash is checked, and RECORD must list exactly the members; ``is_lax``: the
+    user lets pass what is only sloppy.
     """
     work = Unpacking(
-        blob_path, sha256=sha256, filename=filename, directory=directory, final=final, events=events, is_proven=True
+        blob_path,
+        sha256=sha256,
+        filename=filename,
+        directory=directory,
+        final=final,
+        events=events,
+        is_proven=True,
+        is_lax=is_lax,
     )
     with Crew(workers) as crew:
         work.begin(crew, lambda: None)
@@ -59,7 +76,16 @@ class Unpacking:
     """
 
     def __init__(
-        self, path: str, *, sha256: str, filename: str, directory: str, final: str, events: Events, is_proven: bool
+        self,
+        path: str,
+        *,
+        sha256: str,
+        filename: str,
+        directory: str,
+        final: str,
+        events: Events,
+        is_proven: bool,
+        is_lax: bool = False,
     ) -> None:
         self.sha256 = sha256
         self.filename = filename
@@ -72,6 +98,7 @@ class Unpacking:
         self._source: Source | None = None
         self._head: _Head | None = None
         self._members: tuple[Member, ...] = ()
+        self._judge = Judge(filename, is_lax=is_lax)
         self._digests: dict[str, str] = {}
         self._tree: Tree | None = None
         self._refusal: BaseException | None = None
@@ -133,13 +160,15 @@ class Unpacking:
         self._source = source = Source(self._path, self.filename, lambda: self._is_given_up)
         if not self._is_proven:
             self._add(source.status.st_size // 3, self._prove)
+        name = WheelName.from_filename(self.filename)
+        self._judge.package = name.name
         mapped = source.map()
         try:
             with memoryview(mapped) as view:
-                self._members = read_archive(view, self.filename)
+                self._members = read_archive(view, self.filename, self._judge)
         finally:
             mapped.close()
-        self._head = _Head(source, self._members, WheelName.from_filename(self.filename))
+        self._head = _Head(source, self._members, name, self._judge)
         _make_directories(self._files, self._members)
         for batch in _batches(self._members):
             self._add(sum(member.size for member in batch), lambda batch=batch: self._write(batch))  # type: ignore[misc]
@@ -192,6 +221,7 @@ class Unpacking:
             data_dir=head.data_dir,
             is_purelib=head.is_purelib,
             entry_points=head.entry_points,
+            is_lax=bool(self._judge.waived),
         )
         with open(self.directory + "/manifest", "xb") as manifest:
             manifest.write(tree.manifest())
@@ -201,23 +231,25 @@ class Unpacking:
 class _Head:
     """What the ``.dist-info`` directory says, read before any file is written."""
 
-    def __init__(self, source: Source, members: tuple[Member, ...], name: WheelName) -> None:
+    def __init__(self, source: Source, members: tuple[Member, ...], name: WheelName, judge: Judge) -> None:
         self.source = source
         self.name = name
+        self.judge = judge
         self.members = {member.path: member for member in members}
         self.dist_info, self.version = self._dist_info()
         self.data_dir = self._data_dir()
-        wheel = WheelFile.from_text(self._text("WHEEL"), self._where("WHEEL"))
-        self.is_purelib = wheel.is_purelib
-        self._text("METADATA")
+        wheel = self._text("WHEEL")
+        self.is_purelib = WheelFile.from_text(wheel, self._where("WHEEL")).is_purelib
+        check_tags(wheel, name, self.dist_info, judge)
+        check_metadata(self._text("METADATA"), name, self.dist_info, judge)
         self.rows = self._rows()
         self.entry_points: tuple[tuple[str, str, str], ...] = ()
         if f"{self.dist_info}/entry_points.txt" in self.members:
             where = self._where("entry_points.txt")
             self.entry_points = parse_entry_points(self._text("entry_points.txt"), where)
-        for group, script, _ in self.entry_points:
+        for group, script, reference in self.entry_points:
             if group in ("console_scripts", "gui_scripts"):
-                check_script_name(script, self._where("entry_points.txt"))
+                check_entry_point(script, reference, self._where("entry_points.txt"))
 
     def _where(self, file: str) -> str:
         return f"{self.source.subject}: {self.dist_info}/{file}"
@@ -268,16 +300,8 @@ class _Head:
             raise InputError(self._where(file), "not UTF-8") from problem
 
     def _rows(self) -> dict[str, RecordRow]:
-        where = self._where("RECORD")
-        rows = parse_record(self._text("RECORD"), where)
-        unhashed = {f"{self.dist_info}/{file}" for file in _UNHASHED}
-        for path in self.members:
-            row = rows.get(path)
-            if path not in unhashed and (row is None or row.digest is None):
-                raise IntegrityError(where, expected=f"a hash of {path!r}", actual="none")
-        for path in rows:
-            if path not in self.members and path not in unhashed and not path.endswith("/"):
-                raise IntegrityError(where, expected=f"the member {path!r}", actual="no such member")
+        rows = parse_record(self._text("RECORD"), self._where("RECORD"))
+        check_record(self.members, rows, self.dist_info, self.judge)
         return rows
 
 

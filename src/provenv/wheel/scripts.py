@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from provenv.errors import InputError
 
-__all__ = ["check_script_name", "launcher", "rewritten", "shebang", "windows_launcher"]
+__all__ = ["check_entry_point", "check_script_name", "launcher", "rewritten", "shebang", "windows_launcher"]
 
 _RESERVED = {
     "activate",
@@ -36,6 +36,11 @@ def check_script_name(name: str, where: str) -> None:
     is_interpreter = bare.startswith("python") and not bare[6:].removeprefix("w").removesuffix("t").strip("0123456789.")
     if is_interpreter or bare in _RESERVED:
         raise InputError(where, f"a package may not replace the environment's own {name!r}")
+
+
+def check_entry_point(name: str, reference: str, where: str) -> None:
+    """InputError unless a script of that name can be made that calls ``module:object.attribute``."""
+    _reference(name, reference, where)
 
 
 def shebang(python: str, *, limit: int = _LONGEST_SHEBANG) -> str:
