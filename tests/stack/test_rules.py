@@ -32,7 +32,7 @@ def tables() -> Tables:
 
 def test_every_row_has_a_source_and_a_date(tables: Tables) -> None:
     assert tables.date >= "2026-11-21"
-    for table in ("floor", "toolkit", "compiler", "gpu", "family", "default", "builds"):
+    for table in ("floor", "toolkit", "compiler", "gpu", "arch_family", "default", "builds"):
         assert tables.rows(table), table
         assert all(len(fact.source) > 5 for fact in tables.rows(table)), table
 

@@ -60,7 +60,7 @@ def runs_on(
 
 
 def _in_family(tables: Tables, arch: int, gpu: Numbers) -> Runs:
-    for fact in tables.rows("family"):
+    for fact in tables.rows("arch_family"):
         if fact["code"] == f"{arch}f":
             if gpu in [numbers(one) for one in fact["runs_on"]]:
                 return Runs.YES if fact.is_certain else Runs.UNKNOWN
