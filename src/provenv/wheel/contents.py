@@ -58,7 +58,7 @@ def check_metadata(text: str, name: WheelName, dist_info: str, judge: Judge) -> 
 
 
 def check_tags(text: str, name: WheelName, dist_info: str, judge: Judge) -> None:
-    """WHEEL names a tag that the file's name has. Not each of them: tags are changed by renaming, by some backends too."""
+    """WHEEL names a tag that the file's name has; not each of them, for renaming changes tags, and some backends do."""
     from packaging.tags import parse_tag
 
     said = {
