@@ -68,8 +68,10 @@ class Shared:
         self.distributions = distributions
 
 
-def _key(sha256s: Iterable[str], interpreter: Interpreter, *, is_compiled: bool) -> str:
+def _key(store: Store, sha256s: Iterable[str], interpreter: Interpreter, *, is_compiled: bool) -> str:
     words = ["shared 1", tag_of(interpreter), interpreter.platform, str(interpreter.minor), str(is_compiled)]
+    # What holds a sloppy wheel is not found by a project that lets none pass.
+    words += ["lax " + sha256 for sha256 in sorted(store.lax.intersection(sha256s))]
     return hashlib.sha256("\n".join(words + sorted(set(sha256s))).encode()).hexdigest()
 
 
@@ -78,7 +80,7 @@ def find_shared(
 ) -> Shared | None:
     """The merged tree of exactly these wheels for this kind of interpreter, if it was made before."""
     sha256s = set(sha256s)
-    key = _key(sha256s, interpreter, is_compiled=is_compiled)
+    key = _key(store, sha256s, interpreter, is_compiled=is_compiled)
     directory = store.place("shared", key)
     found = store.manifest(directory)
     value = None if found is None else unpack(SHARED, found[0])
@@ -114,7 +116,7 @@ def make_shared(
     """
     sha256s = [one.sha256 for one in wanted]
     is_compiled = bool(bytecode)
-    key = _key(sha256s, interpreter, is_compiled=is_compiled)
+    key = _key(store, sha256s, interpreter, is_compiled=is_compiled)
     guard = store.guard("shared-" + key, events, "a shared environment")
     with told_as_install_error("make a shared environment in", store.root), guard:
         found = find_shared(store, sha256s, interpreter, is_compiled=is_compiled)

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
         build_constraints: list[str]
         config_settings: dict[str, str | list[str]]
         config_settings_package: dict[str, dict[str, str | list[str]]]
+        lax_archives: list[str]
+        """Packages whose archives may be sloppy."""
         metadata: list[dict[str, Any]]
         """``dependency-metadata``: stands for what a build would tell (name, version, requires-dist ...)."""
 

@@ -86,7 +86,7 @@ class _Lookup:
         known = recall(self._world.cache, "built", key)
         if known is None or not self._is_there(known["sha256"]):
             return key, None
-        return key, Wanted(**known, name=item.name, is_requested=item.is_requested)
+        return key, Wanted(**known, name=item.name, is_requested=item.is_requested, is_lax=item.is_lax)
 
     def keep(self, key: str, wheel: Wanted) -> None:
         """Remember a wheel, so that the next command finds it without looking at anything else."""

@@ -35,6 +35,7 @@ def fetch_trees(world: World, store: Store, wanted: Sequence[Wanted]) -> Mapping
     """
     trees: dict[str, Tree] = {}
     missing: dict[str, Wanted] = {}
+    store.lax.update([item.sha256 for item in wanted if item.is_lax])
     for item in wanted:
         tree = store.tree(item.sha256)
         if tree is None:

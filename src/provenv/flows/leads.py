@@ -166,12 +166,14 @@ class Leads:
         if metadata is None and subdirectory is None:
             metadata = archive_metadata(path, filename=artifact.filename)
         elif metadata is None:
-            with sources.unpacked(artifact, subdirectory) as directory:
+            with sources.unpacked(artifact, subdirectory, package=name) as directory:
                 metadata = static_metadata(directory)
         if metadata is None:
             origin = [("sha256", artifact.sha256 or "")]
             origin += [("subdirectory", subdirectory)] if subdirectory else []
-            metadata = sources.built_metadata(name, told, origin, lambda: sources.unpacked(artifact, subdirectory))
+            metadata = sources.built_metadata(
+                name, told, origin, lambda: sources.unpacked(artifact, subdirectory, package=name)
+            )
         version = _version(name, metadata, reference, where)
         table = {"archive": _archive(artifact) | _within(reference)}
         return Lead(prepared=Prepared(name, None if version == "0" else version, metadata, table))

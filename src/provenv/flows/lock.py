@@ -364,7 +364,9 @@ def _document(
         members = sorted({*members, *(root if aimed["name"] else [])})
     document["default-groups"] = [*aimed["default_groups"], *default]
     document["created-by"] = "provenv"
-    document["packages"] = tables
+    lax = set(aimed["policy"]["lax_archives"])
+    said = {"tool": {"provenv": {"lax-archive": True}}}
+    document["packages"] = [{**table, **said} if table["name"] in lax else table for table in tables]
     inputs = {"format": FORMAT, **_inputs(aimed)}
     if aimed["members"] and aimed["name"]:
         inputs["root"] = aimed["name"]

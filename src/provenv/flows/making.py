@@ -91,6 +91,7 @@ class _Making:
             sha256=made.sha256,
             size=made.size,
             is_requested=item.is_requested,
+            is_lax=item.is_lax,
             direct_url=None if direct is None else json.dumps(direct, sort_keys=True),
         )
 

@@ -223,6 +223,7 @@ def usual_policy() -> Policy:
         "build_constraints": [],
         "config_settings": {},
         "config_settings_package": {},
+        "lax_archives": [],
         "metadata": [],
     }
 

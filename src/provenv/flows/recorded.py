@@ -21,7 +21,7 @@ __all__ = ["inputs_of"]
 #: What decides the versions of a lock, whoever says it. How to build is only recorded where the project file says it:
 #: ``--no-build`` at an installation does not make a lock stale, as in uv.
 _CHOOSING = ("resolution", "prerelease", "index_strategy", "exclude_newer", "exclude_newer_package")
-_BUILDING = ("no_build", "no_build_packages", "no_binary", "no_binary_packages", "metadata")
+_BUILDING = ("no_build", "no_build_packages", "no_binary", "no_binary_packages", "lax_archives", "metadata")
 
 
 def inputs_of(

@@ -71,7 +71,7 @@ class Sources:
             remember(self._world.cache, "source-metadata", key, known)
         if known[0] is not None:
             return known[0]
-        return self.built_metadata(name, version, _origin(artifact), lambda: self.unpacked(artifact))
+        return self.built_metadata(name, version, _origin(artifact), lambda: self.unpacked(artifact, package=name))
 
     def wheel(
         self,
@@ -87,16 +87,26 @@ class Sources:
             name,
             version,
             (*_origin(artifact), *([("subdirectory", subdirectory)] if subdirectory else [])),
-            lambda: self.unpacked(artifact, subdirectory),
+            lambda: self.unpacked(artifact, subdirectory, package=name),
             runtime=runtime,
         )
 
     @contextmanager
-    def unpacked(self, artifact: Artifact, subdirectory: str | None = None) -> Iterator[str]:
-        """The tree of a source archive, in a directory that goes with the block."""
+    def unpacked(
+        self, artifact: Artifact, subdirectory: str | None = None, *, package: str | None = None
+    ) -> Iterator[str]:
+        """The tree of a source archive, in a directory that goes with the block. It may be sloppy only where the project
+        lets archives of ``package`` be.
+        """
         path = self.archive(artifact)
         with tempfile.TemporaryDirectory(prefix="provenv-", ignore_cleanup_errors=True) as directory:
-            top = unpack_source(path, directory, filename=artifact.filename)
+            top = unpack_source(
+                path,
+                directory,
+                filename=artifact.filename,
+                package=package,
+                is_lax=package in self._policy["lax_archives"],
+            )
             yield _below(top, subdirectory, artifact.filename)
 
     def archive(self, artifact: Artifact) -> str:

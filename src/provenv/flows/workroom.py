@@ -92,7 +92,13 @@ class Rooms:
         filename, url, hashes, size, _ = chosen.files[0]
         if filename.endswith(".whl"):
             return Wanted(
-                name=name, version=version, filename=filename, sha256=dict(hashes)["sha256"], url=url, size=size
+                name=name,
+                version=version,
+                filename=filename,
+                sha256=dict(hashes)["sha256"],
+                url=url,
+                size=size,
+                is_lax=name in self._aimed["policy"]["lax_archives"],
             )
         made = sources.wheel(_artifact(chosen.files[0]), name, version)
         return Wanted(name=name, version=version, filename=made.filename, sha256=made.sha256, size=made.size)

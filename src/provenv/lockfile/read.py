@@ -79,7 +79,9 @@ def select(
             extras=extras,
             dependency_groups=groups,
         ):
-            wanted.append(_item(package, file, where, package.name in requested))
+            item = _item(package, file, where, package.name in requested)
+            item.is_lax = _is_lax(package)
+            wanted.append(item)
     except PylockSelectError as error:
         raise InputError(
             where,
@@ -87,6 +89,13 @@ def select(
             hint="declare the machine in [tool.provenv.targets] and run `provenv lock`",
         ) from error
     return sorted(wanted, key=lambda item: item.name)
+
+
+def _is_lax(package: Package) -> bool:
+    """Whether the lock says that a sloppy archive of this package may pass (``lax-archives`` of the project)."""
+    tool: Any = package.tool or {}
+    ours = tool.get("provenv", {}) if isinstance(tool, Mapping) else {}
+    return isinstance(ours, Mapping) and ours.get("lax-archive") is True
 
 
 _File = PackageWheel | PackageSdist | PackageArchive | PackageVcs | PackageDirectory

@@ -13,6 +13,7 @@ class Wanted(Value):
     __slots__ = (
         "direct_url",
         "filename",
+        "is_lax",
         "is_requested",
         "name",
         "path",
@@ -34,6 +35,7 @@ class Wanted(Value):
         size: int | None = None,
         is_requested: bool = False,
         direct_url: str | None = None,
+        is_lax: bool = False,
     ) -> None:
         self.name = name
         """Normalised (PEP 503)."""
@@ -51,6 +53,8 @@ class Wanted(Value):
         """Named by the user, not only needed by another package: becomes REQUESTED."""
         self.direct_url = direct_url
         """Content of ``direct_url.json`` (PEP 610), when the package came from a direct reference."""
+        self.is_lax = is_lax
+        """The project lets a sloppy archive of this package pass."""
 
 
 class Unbuilt(Value):
@@ -59,6 +63,7 @@ class Unbuilt(Value):
     __slots__ = (
         "commit",
         "is_editable",
+        "is_lax",
         "is_requested",
         "kind",
         "name",
@@ -86,6 +91,7 @@ class Unbuilt(Value):
         is_editable: bool = False,
         is_requested: bool = False,
         revision: str | None = None,
+        is_lax: bool = False,
     ) -> None:
         self.name = name
         """Normalised (PEP 503)."""
@@ -107,6 +113,8 @@ class Unbuilt(Value):
         self.is_requested = is_requested
         self.revision = revision
         """The branch or tag of a repository that was asked for, for ``direct_url.json``."""
+        self.is_lax = is_lax
+        """The project lets a sloppy archive of this package pass."""
 
 
 class Installed(Value):

@@ -27,6 +27,7 @@ _NAMES = {
     "no-build-package": "no_build_packages",
     "no-binary-package": "no_binary_packages",
     "no-build-isolation-package": "no_build_isolation_packages",
+    "lax-archives": "lax_archives",
 }
 KEYS = (
     *_WORDS,
