@@ -17,16 +17,16 @@ from provenv.flows.other_python import other_python
 from provenv.flows.places import Places
 from provenv.flows.trial import Budget, Refusal, Subject
 from provenv.flows.world import World
-from provenv.solve.proof import Unsolvable
+from provenv.solve.proof import Nogood
 from provenv.universe.answers import Answers
 
 __all__ = ["no_solution"]
 
 #: Of the versions that are no candidates, so many reasons are told per package.
 _REASONS_TOLD = 2
-#: Without a word of the user, narrowing the conflict and looking for ways out may each take this part of the time that
-#: the command took until then, but no less and no more than so many seconds. What the first leaves, the second has.
-_PART, _LEAST, _MOST = 0.3, 0.5, 3.0
+#: Without a word of the user, narrowing the conflict and looking for ways out may take this part of the time that the
+#: command took until then, but no less and no more than so many seconds. The first has half, the second what is left.
+_PART, _LEAST, _MOST = 0.3, 0.15, 6.0
 
 
 def no_solution(
@@ -34,7 +34,8 @@ def no_solution(
     aimed: Aim,
     target: AimedTarget,
     answers: Answers,
-    failure: Unsolvable,
+    proof: Nogood,
+    refusing: Answers,
     *,
     without: Collection[str] = (),
     everyone: Callable[[Subject], Sequence[Subject]],
@@ -44,12 +45,13 @@ def no_solution(
 ) -> NoSolution:
     """The error for a failed resolution of one target.
 
+    ``answers`` are those of the whole, ``refusing`` gave the answers that ``proof`` rests on: mostly the same.
     ``everyone`` tells what a fix must leave solvable: all targets and choices in the order of locking, with the failed
     one among them; ``answers_for`` makes the answers of a changed project. ``kept`` are versions of an old lock. Of an
     optional target the story is told as it is, without a search for less or for a way out.
     """
     subject = Subject(target=target, answers=answers, without=without)
-    refusal = Refusal(proof=failure.proof, answers=answers)
+    refusal = Refusal(proof=proof, answers=refusing)
     places = Places(world)
     fixes: list[Fix] = []
     conflict = Conflict(places=(), refusal=refusal, is_minimal=True)
@@ -76,7 +78,7 @@ def no_solution(
 def _patience(world: World) -> float:
     if world.patience is not None:
         return world.patience
-    return min(_MOST, max(_LEAST, _PART * (time.time() - world.now)))
+    return min(_MOST, max(_LEAST, _PART * (time.time() - world.now))) / 2
 
 
 def _details(

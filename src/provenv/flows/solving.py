@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from provenv.flows.prepared import Commit, Prepared
     from provenv.flows.world import World
     from provenv.model.artifact import FileRow
+    from provenv.solve.proof import Nogood
     from provenv.solve.solver import Solution
     from provenv.universe.answers import Supply
     from provenv.universe.view import Row
@@ -83,10 +84,10 @@ def solve_target(
         world.fresh_until = min(world.fresh_until, expires)
         return {name: _as_chosen(*fields) for name, *fields in packages}, warnings
     try:
-        solution = settle(answers, lambda name: world.events.advanced("resolve", 0, name))
-    except Unsolvable as failure:
+        solution = _settled(world, answers)
+    except _Refused as refused:
         answers.save()
-        raise _no_solution(world, told, failure, pins if kept is None else kept, is_optional) from None
+        raise _no_solution(world, told, refused, pins if kept is None else kept, is_optional) from None
     packages = _packages(world, told, solution)
     answers.save()
     _keep_views(world, told)
@@ -96,6 +97,36 @@ def solve_target(
         plain = [(name, *_plain(chosen)) for name, chosen in packages.items()]
         remember(world.cache, "solutions", key, (expires, plain, answers.warnings))
     return packages, answers.warnings
+
+
+class _Refused(Exception):
+    """There is no solution: the proof, and whoever answered the solver."""
+
+    def __init__(self, proof: Nogood, answers: Answers) -> None:
+        super().__init__()
+        self.proof = proof
+        self.answers = answers
+
+
+def _settled(world: World, answers: Answers) -> Solution:
+    is_cold = answers.lacks_pins()
+    if is_cold:
+        _refuse_pins(answers)
+    try:
+        return settle(answers, lambda name: world.events.advanced("resolve", 0, name))
+    except Unsolvable as failure:
+        if not is_cold:  # With warm caches the story is to be the same as with cold ones.
+            _refuse_pins(answers)
+        raise _Refused(failure.proof, answers) from None
+
+
+def _refuse_pins(answers: Answers) -> None:
+    """Raise what the project's pins alone exclude, without waiting for anything else."""
+    from provenv.universe.pinned import refused
+
+    if (found := refused(answers)) is not None:
+        failure, answering = found
+        raise _Refused(failure.proof, answering) from None
 
 
 def _expires(world: World, told: Answered) -> float:
@@ -174,11 +205,17 @@ def answered(
         excludes=target["excludes"],
         now=world.now,
     )
+    answers.meanwhile = _learn_to_fail
     return Answered(aimed, target, answers, prepared, without)
 
 
+def _learn_to_fail() -> None:
+    """Load what tells a failure while the network is still silent."""
+    import provenv.flows.failure  # noqa: F401
+
+
 def _no_solution(
-    world: World, told: Answered, failure: Unsolvable, kept: Mapping[str, str], is_optional: bool
+    world: World, told: Answered, refused: _Refused, kept: Mapping[str, str], is_optional: bool
 ) -> NoSolution:
     """The failure in sentences, with ways out that hold for every declared target and every choice."""
     from provenv.flows.failure import no_solution
@@ -203,7 +240,8 @@ def _no_solution(
         aimed,
         told.target,
         told.answers,
-        failure,
+        refused.proof,
+        refused.answers,
         without=told.without,
         everyone=everyone,
         answers_for=lambda changed, target: answered(world, changed, target, kept, without=told.without).answers,

@@ -15,13 +15,14 @@ from provenv.flows.aimed import AimedTarget
 from provenv.solve.proof import Nogood, Unsolvable
 from provenv.solve.solver import Solution
 from provenv.solve.types import Unusable
-from provenv.universe.answers import ROOT, Answers
+from provenv.universe.answers import FOREVER, ROOT, Answers
 from provenv.universe.settle import settle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from provenv.solve.types import Answer, Ask, Rule
-    from provenv.universe.view import Row
+    from provenv.universe.answers import Supply
+    from provenv.universe.view import Row, View
 
 __all__ = ["Budget", "Refusal", "Subject", "Variation", "attempt", "varied"]
 
@@ -33,12 +34,12 @@ class Budget:
     """Seconds that may be spent; looked at with every question of a solver."""
 
     def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
+        self.until = time.monotonic() + seconds
 
     @property
     def is_spent(self) -> bool:
         """Whether the time is over."""
-        return time.monotonic() >= self._until
+        return time.monotonic() >= self.until
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +97,30 @@ class _Tried(Answers):
 
     has_passed_over = False
     needs: Mapping[tuple[str, Row], Row]
+    _budget: Budget | None = None
+
+    def until(self, budget: Budget) -> None:
+        """Wait for nothing longer than that."""
+        self._budget = budget
+
+    def give_time(self) -> None:
+        """Let others wait as long as they like."""
+        if self._supply is not None:
+            self._supply.until = FOREVER
+
+    @property
+    def supply(self) -> Supply:
+        """The one who fetches, for this variation."""
+        supply = super().supply
+        if self._budget is not None:
+            supply.until = self._budget.until
+        return supply
+
+    def view(self, name: str) -> View | None:
+        """The view of a package, as long as there is time."""
+        if self._budget is not None and self._budget.is_spent:
+            raise _Late
+        return super().view(name)
 
     def answer(self, ask: Ask) -> Answer:
         view = self.views.get(ask.package)
@@ -112,12 +137,15 @@ class _Tried(Answers):
 def attempt(subject: Subject, variation: Variation, budget: Budget) -> Solution | Refusal | None:
     """The solution of a variation, or why there is none; None when the time or the network did not allow to know."""
     answers = varied(subject, variation)
+    answers.until(budget)
     try:
         return settle(answers, _watch(budget))
     except Unsolvable as failure:
         return Refusal(proof=failure.proof, answers=answers, is_certain=not answers.has_passed_over)
     except (_Late, ProvenvError):
         return None
+    finally:
+        answers.give_time()
 
 
 def varied(subject: Subject, variation: Variation) -> _Tried:
@@ -139,9 +167,7 @@ def varied(subject: Subject, variation: Variation) -> _Tried:
     )
     answers.needs = variation.needs
     answers.views = first.views
-    for view in answers.views.values():
-        if view is not None:
-            answers._note_order(view)
+    answers.note_orders()
     return answers
 
 

@@ -8,7 +8,7 @@ from provenv.solve.types import ABSENT, Always, Rule, Unusable
 from provenv.universe.choices import Choices
 from provenv.universe.view import View
 
-__all__ = ["ROOT", "Answers", "Supply"]
+__all__ = ["FOREVER", "ROOT", "Answers", "Supply", "is_exact"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
         is_at_hand: Callable[[str], bool]
         """Whether a package needs no reading ahead; set by the one who asks."""
+        until: float
+        """From when on (of the monotonic clock) nothing is waited for; set by the one who asks."""
 
         def want(self, name: str, specifier: str) -> None:
             """Begin to fetch a package's page, and what its best candidate within ``specifier`` needs."""
@@ -52,6 +54,7 @@ else:
     Supply = object
 
 ROOT = ""
+FOREVER = float("inf")
 #: From so many candidates asked about, the solver is going back through a package: read ahead, twice as far each time.
 #: What arrives is volunteered and ruled out in bulk, so few questions remain (boto3 against a newer botocore: 1,500
 #: candidates, 20 questions).
@@ -91,6 +94,8 @@ class Answers:
         self.prefer: dict[str, int] = {}
         self.tiers: dict[str, tuple[int, ...]] = {}
         self.warnings: list[str] = []
+        self.meanwhile: Callable[[], None] | None = None
+        """Called once, when the first pages were asked for and none can be there yet."""
         self.constraints: dict[str, list[tuple[Row, str]]] = {}
         for row, where in constraints:
             self.constraints.setdefault(row[1], []).append((row, where))
@@ -110,6 +115,10 @@ class Answers:
         self._asked: dict[str, set[int]] = {}
         self._told: dict[str, int] = {}
         self._ahead: dict[str, int] = {}
+        self.note_orders()
+
+    def note_orders(self) -> None:
+        """Take notice of views that somebody else has put here."""
         for view in self.views.values():
             if view is not None:
                 self._note_order(view)
@@ -134,6 +143,14 @@ class Answers:
     def _is_at_hand(self, name: str) -> bool:
         """Whether a package has a view that may be used as it stands: nothing about it need be read ahead."""
         return name in self.views or self._fresh_file(name) is not None
+
+    def lacks_pins(self) -> bool:
+        """Whether the project pins a package of which nothing is at hand yet."""
+        return any(self.pins_exactly(row) and not self._is_at_hand(row[1]) for row, _ in self.root)
+
+    def pins_exactly(self, row: Row) -> bool:
+        """Whether a need, or a constraint of the project, admits one release of its package only."""
+        return is_exact(row[3]) or any(is_exact(bound[3]) for bound, _ in self.constraints.get(row[1], ()))
 
     def answer(self, ask: Ask) -> Answer:
         """What the asked candidate needs, wider where more is known."""
@@ -216,7 +233,7 @@ class Answers:
         if view.name not in self._yanks:
             allowed = self.prefer.get(view.name, 0)
             for row in self._own():
-                if row[1] == view.name and _is_exact(row[3]):
+                if row[1] == view.name and is_exact(row[3]):
                     # `==2` is also met by `2+local`: where one of them was not yanked, that one is meant.
                     pinned = self._within(view, row[3])
                     allowed |= pinned & ~view.yanked or pinned
@@ -301,9 +318,7 @@ class Answers:
                 for told, when, why in rows
                 for row in self.effective(told)
             ]
-        missing = [row for row, _, _ in rows if row[1] not in self.views and self._fresh_file(row[1]) is None]
-        for _, name, _, specifier in missing:
-            self.supply.want(name, specifier)
+        self._begin([row for row, _, _ in rows])
         rules: list[Rule] = []
         for row, when, why in rows:
             _, name, extras, specifier = row
@@ -321,6 +336,15 @@ class Answers:
                     )
             rules.extend(Rule(when, f"{name}[{extra}]", 2, 1, why) for extra in extras)
         return tuple(rules)
+
+    def _begin(self, rows: Sequence[Row]) -> None:
+        """Begin to fetch the pages that rows need and that are not at hand, all at once."""
+        missing = [row for row in rows if row[1] not in self.views and self._fresh_file(row[1]) is None]
+        for _, name, _, specifier in missing:
+            self.supply.want(name, specifier)
+        if missing and self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
 
     def _fresh_file(self, name: str) -> View | None:
         """The view in a package's file if that is there and fresh, kept until it is needed."""
@@ -357,7 +381,8 @@ class Answers:
         return self._rules(sorted(others), view.name)
 
 
-def _is_exact(specifier: str) -> bool:
+def is_exact(specifier: str) -> bool:
+    """Whether a specifier admits one release only."""
     return any(part.startswith("==") and not part.endswith(".*") for part in specifier.split(","))
 
 

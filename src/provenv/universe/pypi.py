@@ -7,7 +7,9 @@ deep, whatever order the solver asks in.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from packaging.version import InvalidVersion, Version
@@ -17,12 +19,16 @@ from provenv.events import Events
 from provenv.index.catalog import Catalog
 from provenv.index.page import Page
 from provenv.model.artifact import Artifact
+from provenv.universe.answers import FOREVER
 from provenv.universe.build import Candidates, mask_of, view_of
 from provenv.universe.choices import Choices
 from provenv.universe.rows import Broken, Needs
 from provenv.universe.view import View
 
 __all__ = ["IndexSupply", "SourceReader"]
+
+_TICK = 0.002
+"""Seconds between two looks at an answer that is waited for with an eye on the clock."""
 
 
 class SourceReader(Protocol):
@@ -70,6 +76,8 @@ class IndexSupply:
         self._direct: dict[str, Artifact | None] = {}
         self.is_at_hand: Callable[[str], bool] = lambda name: False
         """Whether a view of a package is at hand, so that it need not be read ahead."""
+        self.until = FOREVER
+        """The moment (of the monotonic clock) from which on nobody waits for anything."""
 
     def want(self, name: str, specifier: str) -> None:
         """Begin to fetch a page; its best candidate within ``specifier`` is read ahead."""
@@ -83,17 +91,19 @@ class IndexSupply:
         """Begin to read what these versions need, all at once: another target has them, so this one likely will."""
         for name, version in versions.items():
             self.want(name, f"=={version}")
-        self._crawl()
+        self._crawl(_at_once)
 
     def view(self, name: str, stale: View | None) -> View | None:
         """The view of a package from its current page; a stale view of the same page keeps what it learned."""
         if stale is not None:
             self._stale.setdefault(name, stale)
         self.want(name, "")
-        self._crawl()
+        is_there = partial(self.catalog.is_page_ready, name)
+        self._crawl(is_there)
         if name not in self._views:
+            self._wait(is_there)
             self._page_arrived(name)
-            self._crawl()
+            self._crawl(_at_once)
         return self._views[name]
 
     def mask(self, view: View, specifier: str) -> int:
@@ -105,7 +115,6 @@ class IndexSupply:
 
     def learn(self, view: View, candidate: int) -> None:
         """Read what a candidate needs, into its view."""
-        self._crawl()
         self._adopt(view)
         if view.known >> candidate & 1:
             return
@@ -119,6 +128,13 @@ class IndexSupply:
         else:
             if (view.name, candidate) not in self._metadata_under_way:
                 self._request_metadata(view, candidate)
+            is_there = partial(self.catalog.is_metadata_ready, self._metadata_under_way[view.name, candidate])
+            self._crawl(is_there)
+            if view.known >> candidate & 1:
+                return
+            if (view.name, candidate) not in self._metadata_under_way:
+                self._request_metadata(view, candidate)  # it was taken in and was no good: now that counts
+            self._wait(is_there)
             self._metadata_arrived(view.name, candidate)
 
     def ahead(self, view: View, candidates: int) -> None:
@@ -130,7 +146,7 @@ class IndexSupply:
 
     def learn_all(self, view: View, candidates: int) -> int:
         """Read what several candidates need; where that fails, the failure counts when the solver really asks."""
-        self._crawl()
+        self._crawl(_at_once)
         self._adopt(view)
         self.ahead(view, candidates)
         for candidate in range(candidates.bit_length() - 1, 0, -1):
@@ -201,19 +217,33 @@ class IndexSupply:
         _carry_over(made, view)
         self._views[view.name] = view
 
-    def _crawl(self) -> None:
-        """Take in everything that has arrived, without waiting."""
+    def _crawl(self, is_enough: Callable[[], bool]) -> None:
+        """Take in what has arrived, without waiting.
+
+        Metadata first, for it names further pages to fetch; pages as long as what the solver waits for is not there.
+        """
         moved = True
         while moved:
             moved = False
-            for name in [name for name in self._pages_under_way if self.catalog.is_page_ready(name)]:
-                self._page_read_ahead(name)
-                moved = True
             for name, candidate in [
                 key for key, artifact in self._metadata_under_way.items() if self.catalog.is_metadata_ready(artifact)
             ]:
                 self._read_ahead(name, candidate)
                 moved = True
+            for name in [name for name in self._pages_under_way if self.catalog.is_page_ready(name)]:
+                if is_enough() or time.monotonic() >= self.until:
+                    return
+                self._page_read_ahead(name)
+                moved = True
+
+    def _wait(self, is_there: Callable[[], bool]) -> None:
+        """Wait for an answer, unless there is no time for that: Unavailable says so."""
+        if self.until == FOREVER:
+            return  # whoever takes it waits without looking at the clock
+        while not is_there():
+            if time.monotonic() >= self.until:
+                raise Unavailable("there was no time to wait for an answer")
+            time.sleep(_TICK)
 
     def _page_read_ahead(self, name: str) -> None:
         """Take in a page; if that failed, the failure counts when the solver really asks for the package."""
@@ -322,6 +352,10 @@ class IndexSupply:
                 requires_python=table.get("requires-python"),
             )
         return None
+
+
+def _at_once() -> bool:
+    return True
 
 
 def _has_floor(specifier: str) -> bool:
