@@ -65,8 +65,8 @@ class Course:
         lines = ['lock-version = "1.0"', 'created-by = "bench"', 'requires-python = ">=3.9"']
         for wheel in self.wheels:
             lines += ["[[packages]]", f'name = "{wheel.name}"', f'version = "{wheel.version}"', "[[packages.wheels]]"]
-            lines += [f'name = "{wheel.path.name}"', f'url = "{self.url(wheel)}"', f"size = {wheel.path.stat().st_size}"]
-            lines += [f'hashes = {{ sha256 = "{wheel.sha256}" }}']
+            lines += [f'name = "{wheel.path.name}"', f'url = "{self.url(wheel)}"']
+            lines += [f"size = {wheel.path.stat().st_size}", f'hashes = {{ sha256 = "{wheel.sha256}" }}']
         return "\n".join(lines) + "\n"
 
     def requirements(self) -> str:
@@ -85,7 +85,8 @@ class Course:
         if tool == "uv-lock":
             return venv + f"{uv} pip sync {quiet} pylock.toml"
         where = shlex.quote(str(self.wheels[0].path.parent))
-        return venv + f"{uv} pip install {quiet} --no-deps --no-index --find-links {where} --require-hashes -r hashes.txt"
+        told = f"--no-deps --no-index --find-links {where} --require-hashes -r hashes.txt"
+        return venv + f"{uv} pip install {quiet} {told}"
 
     def run(self, case: str, place: Path) -> tuple[float, float, float, int]:
         """Seconds on the clock, of the program and of the system; peak KiB of the largest process."""

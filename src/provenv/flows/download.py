@@ -1,19 +1,29 @@
-"""Downloads wheels side by side, and unpacks what has arrived."""
+"""Brings wheels into the store: downloads side by side, and unpacks each as soon as it is there.
+
+Nothing waits while something else can be done: a wheel that another process works on is put at the end, and only when
+nothing else is left to do, and no lock is held, is that process waited for. So processes never wait for one another in
+a circle.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from queue import Empty, SimpleQueue
+from typing import Protocol
 
 from provenv.errors import InputError
-from provenv.events import Events
+from provenv.flows.arrival import Arrival, Copy
 from provenv.flows.network import Place, catalog
 from provenv.flows.world import World
 from provenv.index.catalog import Catalog
+from provenv.index.chain import Chain
 from provenv.index.local import path_of_url
 from provenv.model.artifact import Artifact
 from provenv.model.plan import Wanted
+from provenv.store.crew import Crew
 from provenv.store.store import Store
 from provenv.store.tree import Tree
 
@@ -21,22 +31,161 @@ __all__ = ["fetch_missing"]
 
 _SIDE_BY_SIDE = 8
 """Downloads at a time: enough to fill a line, few enough that each moves."""
+_UNPACKED_SIDE_BY_SIDE = 4
+"""Wheels that are unpacked at a time: while one is being finished, there is work in the others."""
+_LOOKED_AFTER = 0.2
+"""Seconds until a wheel that another process works on is looked at again."""
 
 
-def fetch_missing(world: World, store: Store, ordered: Sequence[Wanted]) -> Mapping[str, Tree]:
-    """The trees of wheels that the store has not unpacked, by SHA-256; the order is that in which locks are taken."""
-    trees: dict[str, Tree] = {}
-    world.events.started("unpack", sum(item.size or 0 for item in ordered) or None)
-    for item in ordered:
-        local = _local(world, item)
-        if store.blob(item.sha256) is not None or local is not None:
-            if local is not None:
-                _adopt(world, store, item, local)
-            trees[item.sha256] = store.unpack(item.sha256, item.filename, world.events)
-    for item in _downloaded(world, store, [item for item in ordered if item.sha256 not in trees]):
-        trees[item.sha256] = store.unpack(item.sha256, item.filename, world.events)
+def fetch_missing(world: World, store: Store, wanted: Sequence[Wanted]) -> Mapping[str, Tree]:
+    """The trees of wheels that the store has not unpacked, by SHA-256."""
+    world.events.started("unpack", sum(item.size or 0 for item in wanted) or None)
+    work = _Work(world, store, wanted)
+    try:
+        with Crew(store.workers) as crew:
+            work.run(crew)
+    finally:
+        work.close()
     world.events.finished("unpack")
-    return trees
+    return work.trees
+
+
+class _OnItsWay(Protocol):
+    """What brings one file into the store."""
+
+    item: Wanted
+
+    @property
+    def is_done(self) -> bool: ...
+
+    def finish(self) -> None: ...
+
+    def abandon(self) -> None: ...
+
+
+class _Work:
+    """All wheels of one command on their way, and who is to be looked at next."""
+
+    def __init__(self, world: World, store: Store, wanted: Sequence[Wanted]) -> None:
+        self.trees: dict[str, Tree] = {}
+        self._world = world
+        self._store = store
+        # What takes longest begins first.
+        self._new = deque(sorted(wanted, key=lambda item: (-(item.size or 0), item.sha256)))
+        self._remote: deque[Wanted] = deque()
+        self._here: deque[Wanted] = deque()
+        self._busy: deque[Wanted] = deque()
+        self._coming: list[_OnItsWay] = []
+        self._unpacked: list[Arrival] = []
+        self._doors: Catalog | None = None
+        self._news: SimpleQueue[None] = SimpleQueue()
+
+    def run(self, crew: Crew) -> None:
+        """Until all trees are there. Raises Unavailable, IntegrityError, InputError and InstallError."""
+        while self._new or self._remote or self._here or self._busy or self._coming or self._unpacked:
+            self._sort()
+            self._start(crew)
+            if self._coming or self._unpacked:
+                self._await_news()
+                self._collect()
+            elif self._busy:
+                self._wait_for(self._busy.popleft())
+        if self._doors is not None:
+            self._world.events.finished("download")
+
+    def close(self) -> None:
+        """Drop what is not complete; nothing that the crew still works on."""
+        if self._doors is not None:
+            self._doors.close()
+        for one in self._coming:
+            one.abandon()
+        for arrival in self._unpacked:
+            arrival.abandon()
+
+    def _sort(self) -> None:
+        """What is here, what must be downloaded; what was busy may be either by now, or done."""
+        is_first = not self._remote and not self._doors
+        while self._new:
+            item = self._new.popleft()
+            if _local(self._world, item) is not None or self._store.blob(item.sha256) is not None:
+                self._here.append(item)
+            else:
+                self._remote.append(item)
+        if is_first and self._remote:
+            self._doors = catalog(self._world, _locations(self._world))
+            self._world.events.started("download", sum(item.size or 0 for item in self._remote) or None)
+
+    def _start(self, crew: Crew) -> None:
+        while self._here and len(self._unpacked) < max(_UNPACKED_SIDE_BY_SIDE, self._store.workers):
+            self._unpack(self._here.popleft(), crew)
+        while self._remote and len(self._coming) < _SIDE_BY_SIDE:
+            self._download(self._remote.popleft())
+
+    def _unpack(self, item: Wanted, crew: Crew) -> None:
+        path = _local(self._world, item)
+        if path is not None and self._store.blob(item.sha256) is None:
+            if not os.path.isfile(path):
+                raise InputError(
+                    f"{self._world.lock_file}: {item.name}", f"{path} is not there", hint="put it back, or lock again"
+                )
+        else:
+            path = None
+        arrival = Arrival(self._store, item, path, self._world.events)
+        if not arrival.take():
+            self._busy.append(item)
+        elif arrival.needs_copy:
+            arrival.abandon()
+            self._coming.append(Copy(self._store, item, path or "", self._world.events, crew, self._tell))
+        else:
+            arrival.begin(crew, self._tell)
+            self._unpacked.append(arrival)
+
+    def _download(self, item: Wanted) -> None:
+        assert self._doors is not None
+        download = _Download(self._doors, self._store, item, self._world)
+        if download.begin(self._tell):
+            self._coming.append(download)
+        else:
+            self._busy.append(item)
+
+    def _tell(self) -> None:
+        self._news.put(None)
+
+    def _await_news(self) -> None:
+        """Until something is done, or it is time to look at what others work on."""
+        try:
+            self._news.get(timeout=_LOOKED_AFTER if self._busy else None)
+            while True:
+                self._news.get_nowait()
+        except Empty:
+            pass
+        self._look_at_busy()
+
+    def _look_at_busy(self) -> None:
+        while self._busy:
+            item = self._busy.popleft()
+            tree = self._store.tree(item.sha256)
+            if tree is None:
+                self._new.append(item)
+            else:
+                self.trees[item.sha256] = tree
+
+    def _collect(self) -> None:
+        for one in [one for one in self._coming if one.is_done]:
+            one.finish()
+            self._coming.remove(one)
+            self._here.appendleft(one.item)
+        for arrival in [arrival for arrival in self._unpacked if arrival.is_done]:
+            self.trees[arrival.item.sha256] = arrival.finish()
+            self._unpacked.remove(arrival)
+
+    def _wait_for(self, item: Wanted) -> None:
+        """Nothing else is left to do: wait for whoever works on this one, and see what came of it."""
+        for key in ("blob-", "tree-"):
+            with self._store.guard(key + item.sha256, self._world.events, item.filename):
+                pass
+        self._busy.append(item)
+        self._look_at_busy()
 
 
 def _local(world: World, item: Wanted) -> str | None:
@@ -46,48 +195,27 @@ def _local(world: World, item: Wanted) -> str | None:
     return path_of_url(item.url) if item.url is not None else None
 
 
-def _adopt(world: World, store: Store, item: Wanted, path: str) -> None:
-    if store.blob(item.sha256) is None:
-        if not os.path.isfile(path):
-            raise InputError(
-                f"{world.lock_file}: {item.name}", f"{path} is not there", hint="put it back, or lock again"
-            )
-        store.adopt(path, item.sha256, events=world.events)
-
-
-def _downloaded(world: World, store: Store, remote: Sequence[Wanted]) -> Iterator[Wanted]:
-    """Fetch files side by side; each is yielded when it is complete and in the store."""
-    if not remote:
-        return
-    doors = catalog(world, _locations(world))
-    world.events.started("download", sum(item.size or 0 for item in remote) or None)
-    waiting = list(remote)
-    running: list[_Download] = []
-    try:
-        while waiting or running:
-            while waiting and len(running) < _SIDE_BY_SIDE:
-                running.append(_Download(doors, store, waiting.pop(0), world.events))
-            first = next((one for one in running if one.is_done), running[0])
-            first.finish()
-            running.remove(first)
-            yield first.item
-    finally:
-        doors.close()
-        for one in running:
-            one.abandon()
-    world.events.finished("download")
-
-
 class _Download:
     """One file on its way into the store."""
 
-    def __init__(self, doors: Catalog, store: Store, item: Wanted, events: Events) -> None:
+    def __init__(self, doors: Catalog, store: Store, item: Wanted, world: World) -> None:
         self.item = item
-        self._receiver = store.receive(sha256=item.sha256, size=item.size, subject=item.filename, events=events)
-        self._receiver.__enter__()
-        self._chain = None
-        if not self._receiver.is_present:
-            self._chain = doors.download(_artifact(item), self._receiver.write, restart=self._receiver.restart)
+        self._doors = doors
+        self._receiver = store.receive(sha256=item.sha256, size=item.size, subject=item.filename, events=world.events)
+        self._chain: Chain[None] | None = None
+
+    def begin(self, then: Callable[[], object]) -> bool:
+        """Whether it has begun: not when another process downloads the same. ``then`` is called at the end."""
+        if not self._receiver.begin(is_patient=False):
+            return False
+        if self._receiver.is_present:
+            then()
+        else:
+            self._chain = self._doors.download(
+                _artifact(self.item), self._receiver.write, restart=self._receiver.restart
+            )
+            self._chain.tell(then)
+        return True
 
     @property
     def is_done(self) -> bool:
@@ -95,7 +223,7 @@ class _Download:
         return self._chain is None or self._chain.is_done
 
     def finish(self) -> None:
-        """Wait for the last byte, check the hash and publish. Raises Unavailable and IntegrityError."""
+        """Check the hash and publish. Raises Unavailable and IntegrityError."""
         try:
             if self._chain is not None:
                 self._chain.result()

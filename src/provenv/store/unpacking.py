@@ -108,10 +108,13 @@ class Unpacking:
         self._lock = Lock()
         self._crew = Crew(1)
         self._then: Callable[[], object] = lambda: None
+        self._publish: Callable[[], object] = lambda: None
 
-    def begin(self, crew: Crew, then: Callable[[], object]) -> None:
-        """Let the crew do it; ``then`` is called by one of its threads when ``result`` will not wait."""
-        self._crew, self._then = crew, then
+    def begin(self, crew: Crew, then: Callable[[], object], publish: Callable[[], object] = lambda: None) -> None:
+        """Let the crew do it. One of its threads calls ``publish`` when the tree is complete, and ``then`` at the end,
+        whatever came of it.
+        """
+        self._crew, self._then, self._publish = crew, then, publish
         self._add(FIRST, self._open)
 
     def result(self) -> Tree:
@@ -225,6 +228,7 @@ class Unpacking:
         )
         with open(self.directory + "/manifest", "xb") as manifest:
             manifest.write(tree.manifest())
+        self._publish()
         self._tree = tree
 
 
