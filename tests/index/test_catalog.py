@@ -397,7 +397,7 @@ def test_a_sidecar_with_the_wrong_hash(make: MakeCatalog, world: IndexServer, tm
     artifact = artifact_of(catalog.page("demo"))
     error = failure(lambda: catalog.metadata(artifact))
     assert isinstance(error, IntegrityError)
-    assert error.subject == f"{WHEEL}.metadata"
+    assert error.subject == world.file_url(f"{WHEEL}.metadata")
     assert not (tmp_path / "cache" / "metadata").exists()
 
 

@@ -318,13 +318,17 @@ def test_a_name_that_stands_twice() -> None:
     other = f'<a href="y/{WHEEL}#sha256={SHA[::-1]}">x</a>'
     assert parse_html(html(same, same).encode(), BASE).filenames == [WHEEL]
     assert only(parse_html(html(bare, same).encode(), BASE))[1] == (("sha256", SHA),)
-    listing = parse_html(html(same, other).encode(), BASE)
-    assert (listing.filenames, listing.skipped) == ([], [(WHEEL, "the page lists it twice, with different hashes")])
+    listing = parse_html(html(same, other, named(same, "1")).encode(), BASE)
+    assert listing.filenames == [named(WHEEL, "1")]
+    assert listing.skipped == [(WHEEL, "the page lists it twice, with different hashes")]
+    with pytest.raises(NotAnIndexPage, match="twice"):
+        parse_html(html(same, other).encode(), BASE)
     files = [{"filename": WHEEL, "url": WHEEL, "hashes": {"sha256": digest}} for digest in (SHA, SHA, SHA[::-1])]
     page = {"meta": {"api-version": "1.0"}, "files": files[:2]}
     assert parse_json(json.dumps(page).encode(), BASE).filenames == [WHEEL]
     page["files"] = files
-    assert parse_json(json.dumps(page).encode(), BASE).filenames == []
+    with pytest.raises(NotAnIndexPage, match="twice"):
+        parse_json(json.dumps(page).encode(), BASE)
 
 
 @pytest.mark.parametrize(

@@ -453,7 +453,7 @@ class _Handler(BaseHTTPRequestHandler):
         cut = fault.truncate if fault.truncate is not None else fault.stall_after
         body = answer.body if cut is None else answer.body[:cut]
         if fault.is_chunked:
-            body = b"%x\r\n%s\r\n" % (len(answer.body), body) if cut is not None else _chunks(body)
+            body = b"%x\r\n%s" % (len(answer.body) + 1, body) if cut is not None else _chunks(body)
         if fault.drip is not None:
             self._drip(body, fault.drip)
             return

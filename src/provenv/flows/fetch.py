@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from provenv.errors import IntegrityError
+from provenv.flows.told_metadata import check_told
 from provenv.store.store import Store
 
 __all__ = ["compiled", "fetch_trees", "mender"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from provenv.env.distribution import Mend
     from provenv.flows.world import World
@@ -46,9 +48,23 @@ def fetch_trees(world: World, store: Store, wanted: Sequence[Wanted]) -> Mapping
         from provenv.flows.download import fetch_missing
 
         # Every process takes files in the same order, so that two of them never wait for one another.
-        trees.update(fetch_missing(world, store, [missing[sha256] for sha256 in sorted(missing)]))
+        try:
+            trees.update(fetch_missing(world, store, [missing[sha256] for sha256 in sorted(missing)]))
+        except IntegrityError as error:
+            raise _with_host(error, missing.values()) from error
         _keep_origins(world, store, missing)
+    check_told(world, wanted, trees, missing)
     return trees
+
+
+def _with_host(error: IntegrityError, fetched: Iterable[Wanted]) -> IntegrityError:
+    """The error that also says who sent the file."""
+    from provenv.net.secrets import origin_of
+
+    url = next((item.url for item in fetched if item.filename == error.subject and item.path is None), None)
+    if url is None or not (host := origin_of(url)[1]):
+        return error
+    return IntegrityError(f"{error.subject} from {host}", expected=error.expected, actual=error.actual, hint=error.hint)
 
 
 def _keep_origins(world: World, store: Store, fetched: Mapping[str, Wanted]) -> None:

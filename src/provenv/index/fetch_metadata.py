@@ -24,7 +24,7 @@ from provenv.model.artifact import Artifact
 from provenv.net.request import Request, Response, TooLarge
 from provenv.net.secrets import origin_of, redact
 
-__all__ = ["MetadataSource", "check_hashes", "strongest"]
+__all__ = ["MetadataSource", "check_hashes", "metadata_of_file", "strongest"]
 
 _STRENGTH = ("sha512", "sha384", "sha256", "sha224")
 _MISSES_THAT_CONVINCE = 8
@@ -96,7 +96,7 @@ class MetadataSource:
         if response.status != 200:
             self._events.noted(f"{artifact.filename}: the announced metadata is missing (status {response.status})")
             return None
-        check_hashes(response.body, artifact.metadata_hashes, f"{artifact.filename}.metadata")
+        check_hashes(response.body, artifact.metadata_hashes, redact(response.url))
         return response.body
 
     def _unannounced(self, artifact: Artifact, host: str) -> Steps[bytes | None]:
@@ -137,7 +137,7 @@ class MetadataSource:
             _check_status(artifact, response, accepted=(200, 206, 416, 501))
             self._note_ranges(host, response.status == 206)
             if response.status == 200:
-                check_hashes(response.body, artifact.hashes, artifact.filename)
+                check_hashes(response.body, artifact.hashes, redact(response.url))
             piece = _piece(response, want)
             if piece is None:
                 return None
@@ -147,7 +147,7 @@ class MetadataSource:
                 self._pace(host).add_range(time.monotonic() - begin)
                 return bytes(end.value)
             except BadWheel as error:
-                raise Unavailable(f"{artifact.filename}: {error}") from error
+                raise Unavailable(f"{redact(response.url)}: {error}") from error
 
     def _pace(self, host: str) -> _Pace:
         with self._guard:
@@ -181,7 +181,10 @@ class MetadataSource:
                 )  # fmt: skip
                 _check_status(artifact, response, accepted=(200, 206))
             hasher.check()
-            return _read_file(artifact.filename, path)
+            try:
+                return _read_file(artifact.filename, path)
+            except BadWheel as error:
+                raise Unavailable(f"{redact(response.url)}: {error}") from error
         except OSError as error:
             raise Unavailable(
                 f"{artifact.filename}: {path}: {error.strerror}", hint="make room in the cache"
@@ -232,7 +235,7 @@ class _Hashing:
     """The strongest hash that an artifact promises, computed as its bytes arrive."""
 
     def __init__(self, artifact: Artifact) -> None:
-        self._subject = artifact.filename
+        self._subject = redact(artifact.url)
         self._promised = strongest(artifact.hashes)
         self.is_checking = self._promised is not None
         self.reset()
@@ -309,9 +312,17 @@ def _check_status(artifact: Artifact, response: Response, *, accepted: tuple[int
 
 def _from_path(artifact: Artifact, path: str) -> bytes:
     try:
-        return _read_file(artifact.filename, path)
+        return metadata_of_file(artifact.filename, path)
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}") from error
+
+
+def metadata_of_file(filename: str, path: str) -> bytes:
+    """METADATA of a wheel on this computer. Raises OSError, and Unavailable when it is no wheel."""
+    try:
+        return _read_file(filename, path)
+    except BadWheel as error:
+        raise Unavailable(f"{filename}: {error}") from error
 
 
 def _read_file(filename: str, path: str) -> bytes:
@@ -325,5 +336,3 @@ def _read_file(filename: str, path: str) -> bytes:
                 first, length = reading.send((first or 0, stream.read(length), size))
         except StopIteration as end:
             return bytes(end.value)
-        except BadWheel as error:
-            raise Unavailable(f"{filename}: {error}") from error

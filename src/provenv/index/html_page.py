@@ -12,7 +12,7 @@ from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import unquote, urljoin
 
-from provenv.index.links import filename_problem, is_archive_name, once, url_problem
+from provenv.index.links import check_rest, filename_problem, is_archive_name, once, url_problem
 from provenv.index.page import Fields, Hashes, Listing, NotAnIndexPage, is_supported_version, usable_hashes
 from provenv.net.secrets import split_credentials
 
@@ -106,6 +106,7 @@ def parse_strictly(text: str, base_url: str) -> Listing:
             files.append((filename, found))
     files, twice = once(files, lambda fields: fields[1])
     skipped += twice
+    check_rest(files, twice)
     if not reader.has_signature and not any(is_archive_name(filename) for filename, _ in files):
         raise NotAnIndexPage("HTML, but not a page of links to packages; perhaps an error or login page")
     listing = Listing.of(files, skipped)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import urljoin
 
-from provenv.index.links import filename_problem, once, url_problem
+from provenv.index.links import check_rest, filename_problem, once, url_problem
 from provenv.index.page import Fields, Listing, NotAnIndexPage, is_supported_version, usable_hashes
 from provenv.net.secrets import split_credentials
 
@@ -35,6 +35,7 @@ def parse_json(body: bytes, base_url: str) -> Listing:
     if len({filename for filename, _ in files}) != len(files):
         files, twice = once(files, lambda entry: usable_hashes(entry.get("hashes", {})) or ())
         skipped += twice
+        check_rest(files, twice)
     status = data.get("project-status")
     status = status if isinstance(status, dict) else {}
     return Listing(

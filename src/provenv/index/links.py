@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["filename_problem", "is_archive_name", "once", "url_problem"]
+from provenv.index.page import NotAnIndexPage
+
+__all__ = ["check_rest", "filename_problem", "is_archive_name", "once", "url_problem"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,3 +61,9 @@ def once(
             first[file[0]] = file
     kept = [file for name, file in first.items() if name not in doubtful]
     return kept, [(name[:200], "the page lists it twice, with different hashes") for name in sorted(doubtful)]
+
+
+def check_rest(files: Sequence[object], twice: Sequence[tuple[str, str]]) -> None:
+    """Raise NotAnIndexPage when nothing is left of a page that lists names twice."""
+    if twice and not files:
+        raise NotAnIndexPage(f"it lists {twice[0][0]} twice, with different hashes")

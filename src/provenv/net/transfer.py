@@ -229,7 +229,11 @@ class Transfer:
             self.settle(self._failure)
             return None
         if code != pycurl.E_OK:
-            if code in RETRIED_CODES and not self._has_stalled(code, message) and (pause := self._pause(None)) is not None:
+            if (
+                code in RETRIED_CODES
+                and not self._has_stalled(code, message)
+                and (pause := self._pause(None)) is not None
+            ):
                 if self._received and self._validator is None and not self.request.is_verified:
                     self._start_anew()
                 self._events.noted(f"{self._origin[1]}: {redact(message)}; trying again")
@@ -250,17 +254,38 @@ class Transfer:
             # The piece we asked for is not there: the file changed, or it is complete.
             self._start_anew()
             return 0.0
+        if self._is_cut_off():
+            pause = self._pause(None)
+            if pause is None:
+                raise Unavailable(
+                    f"{redact(self._url)}: the transfer ended after {self._received} of {self.request.size} bytes",
+                    hint="run the command again",
+                )
+            return pause
         body = b"".join(self._pieces)
         self._pieces = []
-        is_known_whole = self._protocol not in (b"HTTP/1.0", b"HTTP/1.1") or (
-            "content-length" in self._headers or "chunked" in self._headers.get("transfer-encoding", "").lower()
-        )
         self.settle(
             Response(
-                status=self._status, url=self._url, headers=self._headers, body=body, is_known_whole=is_known_whole
+                status=self._status,
+                url=self._url,
+                headers=self._headers,
+                body=body,
+                is_known_whole=self._is_known_whole(),
             )
         )
         return None
+
+    def _is_known_whole(self) -> bool:
+        """Whether more than the end of the connection told where the body ends."""
+        return self._protocol not in (b"HTTP/1.0", b"HTTP/1.1") or (
+            "content-length" in self._headers or "chunked" in self._headers.get("transfer-encoding", "").lower()
+        )
+
+    def _is_cut_off(self) -> bool:
+        """Whether the connection ended before a file did whose size is known."""
+        size = self.request.size
+        is_file = self.request.write is not None and self._status in (200, 206)
+        return is_file and size is not None and self._received < size and not self._is_known_whole()
 
     def _has_stalled(self, code: int, message: str) -> bool:
         """Count an attempt that moved too slowly; whether there were enough of them."""
