@@ -114,13 +114,17 @@ def run(words: Words, world: World, variables: Mapping[str, str]) -> int:
             has_bytecode=words.compile_bytecode,
             reinstalled=_reinstalled(words),
         )
-        if not synced.plan.is_empty:
+        if synced.is_restored or not synced.plan.is_empty:
             tell_sync(words, synced, is_dry=False)
         if additions.is_empty:
             stamp_synced(words, world, variables, "", synced)
     environment = world.environment_directory if has_project else None
     if environment is not None and not os.path.exists(os.path.join(environment, "pyvenv.cfg")):
         raise InstallError(f"there is no environment at {environment}", hint="leave out --no-sync, and it will be made")
+    if environment is not None and words.no_sync:
+        from provenv.flows.environment import check_finished
+
+        check_finished(environment)
     if not additions.is_empty or environment is None:
         from provenv.flows.layer import added
 
@@ -226,13 +230,29 @@ def tool(words: Words, world: World, variables: Mapping[str, str]) -> int:
     return command(words, world, variables)
 
 
+def store(words: Words, world: World, variables: Mapping[str, str]) -> int:
+    """``provenv store``."""
+    from provenv.cli.store import store as command
+
+    return command(words, world, variables)
+
+
+def cache(words: Words, world: World, variables: Mapping[str, str]) -> int:
+    """``provenv cache``."""
+    from provenv.cli.store import cache as command
+
+    return command(words, world, variables)
+
+
 COMMANDS: Mapping[str, Callable[[Words, World, Mapping[str, str]], int]] = {
     "add": add,
+    "cache": cache,
     "export": export,
     "init": init,
     "lock": lock,
     "remove": remove,
     "run": run,
+    "store": store,
     "sync": sync,
     "tool": tool,
     "tree": tree,

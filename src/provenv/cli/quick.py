@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import NoReturn
 
-_FORMAT = 4
+_FORMAT = 5
 _QUICK = ("lock", "run", "sync", "tool")
 _OPENING = b"# /// script"
 _FOREVER = float("inf")
@@ -29,7 +29,8 @@ class Stamp:
 
     ``contents`` are ``(path, digest)`` of small files (None: it was missing), ``places`` are ``(path, facts)`` of files
     and directories of which only the inode is looked at. ``directories`` are those below ``environment`` that hold a
-    file of ours, relative to it, and ``times`` when an entry of each was last made, removed or renamed, in nanoseconds.
+    file of ours, and for a sync those files, too, relative to it; ``times`` are when each was last changed, its size
+    and its permissions.
     ``command`` runs a script, which follows it, or is the program of a tool; all of it holds ``until`` that time.
     """
 
@@ -120,15 +121,22 @@ class Stamp:
 
 
 def _times(environment: str, directories: "Sequence[str]") -> list[int]:
-    """When each directory last changed. Thousands are looked at, so the walk to the environment is made once."""
+    """Time, size and mode of each. Thousands are looked at, so the walk to the environment is made once."""
+    told: list[int] = []
     if not directories:
-        return []
+        return told
     if os.stat not in os.supports_dir_fd:
-        return [os.stat(f"{environment}/{path}").st_mtime_ns for path in directories]
+        for path in directories:
+            status = os.lstat(f"{environment}/{path}")
+            told += (status.st_mtime_ns, status.st_size, status.st_mode)
+        return told
     look = os.stat
     root = os.open(environment, os.O_RDONLY)
     try:
-        return [look(path, dir_fd=root).st_mtime_ns for path in directories]
+        for path in directories:
+            status = look(path, dir_fd=root, follow_symlinks=False)
+            told += (status.st_mtime_ns, status.st_size, status.st_mode)
+        return told
     finally:
         os.close(root)
 

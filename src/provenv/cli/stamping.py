@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from provenv.cli.quick import Stamp, stamp_path, words_of
+from provenv.store.boot import BOOT
 
 __all__ = ["stamp", "stamp_synced"]
 
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
 
 
 def stamp_synced(words: Words, world: World, variables: Mapping[str, str], message: str, synced: Synced) -> None:
-    """Remember a sync that looked at every file and found nothing to do; after a change the next one looks again."""
+    """Remember a sync that looked at every file and found nothing to do; after a change the next one looks again.
+
+    What is remembered was seen after that look, so there is another one behind it: nothing wrong may be remembered.
+    """
     if synced.plan.is_empty and not (synced.is_created or synced.is_restored):
         from provenv.flows.watch import watched
 
-        stamp(words, world, variables, message, *watched(synced.environment))
+        has_files = words.argv[:1] == ["sync"]
+        stamp(words, world, variables, message, *watched(synced.environment, has_files=has_files))
 
 
 def stamp(
@@ -42,7 +47,7 @@ def stamp(
     aimed = aim(world)
     if aimed["build_files"] is None:
         return
-    contents = [world.project_file, world.lock_file, os.path.join(world.directory, ".python-version")]
+    contents = [world.project_file, world.lock_file, os.path.join(world.directory, ".python-version"), BOOT]
     here, below = os.getcwd(), ""
     while here != below:  # a project may appear between here and the root, or one further up that takes this one in
         contents.append(os.path.join(here, "pyproject.toml"))
@@ -57,4 +62,9 @@ def stamp(
         )
     except OSError:
         return  # somebody is changing the environment right now
+    if directories:
+        from provenv.flows.watch import is_as_written
+
+        if not is_as_written(world.environment_directory):
+            return
     made.save(stamp_path(typed, variables))

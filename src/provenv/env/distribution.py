@@ -147,7 +147,7 @@ class Work:
         self.directories = Directories(paths.root, replaceable)
 
     def install(self, distributions: Iterable[Distribution]) -> dict[Distribution, str]:
-        """First every ``.dist-info``, then the rest.
+        """First every ``.dist-info``, then the rest, and programs last: what can be started is complete.
 
         Distributions with a file that is not what the store put there once (it was edited through a link), and which
         file of the store that is; it is looked at presence, size, time and permissions.
@@ -164,9 +164,14 @@ class Work:
                 rest.append((source, destination.rpartition("/")[0], (name,), (~size if path in programs else size,)))
         for one in distributions:
             for destination, data, is_executable in reversed(one.generated):
-                one.written[destination] = self._write(destination, data, is_executable=is_executable)
+                if not is_executable:
+                    one.written[destination] = self._write(destination, data, is_executable=False)
         placer = Placer(self.paths.root, self.directories, self.mode)
         poisoned = [*placer.place(first, 1), *placer.place(rest, self.workers)]
+        for one in distributions:
+            for destination, data, is_executable in one.generated:
+                if is_executable:
+                    one.written[destination] = self._write(destination, data, is_executable=True)
         for one in distributions:
             self.events.advanced("link", 1, one.wanted.name)
         return _by_distribution(poisoned, distributions) if poisoned else {}

@@ -61,7 +61,9 @@ def remove_files(root: str, files: Iterable[str], last: str) -> None:
     for path in files:
         parent, _, name = path.rpartition("/")
         by_directory.setdefault(parent, []).append(name)
-    order = sorted(by_directory, key=lambda parent: parent == last or parent.startswith(last + "/"))
+    # Programs go first: what can be started is complete.
+    order = sorted(by_directory, key=lambda parent: parent not in ("bin", "Scripts"))
+    order.sort(key=lambda parent: parent == last or parent.startswith(last + "/"))
     for parent in order:
         if (link := _link_in(root, parent)) is not None:
             links.add(link)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["alone", "environment_program", "environment_stamp"]
+__all__ = ["alone", "check_finished", "environment_program", "environment_stamp"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,21 @@ def alone(world: World, directory: str) -> Hold:
 
     fallback = os.path.join(world.cache, "guards", digest(os.path.realpath(directory)))
     return Hold(directory, fallback, world.events)
+
+
+def check_finished(root: str) -> None:
+    """InstallError when the last change of an environment of ours did not end: nobody knows what is in it.
+
+    One that another tool made has no mark of ours, and is used as it is.
+    """
+    from provenv.env.receipt import is_unfinished
+    from provenv.errors import InstallError
+
+    if is_unfinished(root):
+        raise InstallError(
+            f"{root} is unfinished: a change of it was begun and did not end",
+            hint="run `provenv sync`, or leave out --no-sync",
+        )
 
 
 def environment_program(root: str) -> str:

@@ -17,6 +17,7 @@ from provenv.flows import files
 from provenv.flows.additions import Additions
 from provenv.flows.choice import Choice
 from provenv.flows.edit import all_or_nothing
+from provenv.flows.environment import alone
 from provenv.flows.given import given_project, package_name
 from provenv.flows.known_lock import known_lock
 from provenv.flows.lock import lock
@@ -112,9 +113,9 @@ def install(
         return before, None
     there = world.at(shelf.place(name))
     project = given_project(there, asked, None)
-    with _whole(there):
+    with alone(world, there.directory), _whole(there, shelf, tool(world, shelf, name) if not is_forced else None):
         files.replace(there.project_file, project)
-        synced = _synced(there, upgrades=upgrades or request.is_latest)
+        synced = _synced(there, shelf, before, upgrades=upgrades or request.is_latest)
         made = _linked(there, shelf, name, requirements, synced, is_forced=is_forced)
     return made, synced
 
@@ -124,8 +125,8 @@ def upgrade(world: World, shelf: Shelf, name: str) -> tuple[Tool, Tool]:
     before = _known(world, shelf, name)
     there = world.at(shelf.place(before.name))
     there.python_request = world.python_request or before.python
-    with _whole(there):
-        synced = _synced(there, upgrades=True)
+    with alone(world, there.directory), _whole(there, shelf, before):
+        synced = _synced(there, shelf, before, upgrades=True)
         after = _linked(there, shelf, before.name, before.requirements, synced, is_forced=False)
     return before, after
 
@@ -133,10 +134,10 @@ def upgrade(world: World, shelf: Shelf, name: str) -> tuple[Tool, Tool]:
 def uninstall(world: World, shelf: Shelf, name: str) -> Tool:
     """Remove a tool with the programs that were linked. Raises UsageError when there is none, and InstallError."""
     found = _known(world, shelf, name)
-    for _, path in found.programs:
-        _unlink(shelf, found.name, path)
-    files.remove(shelf.receipt(found.name))
-    _remove(shelf.place(found.name))
+    with alone(world, shelf.place(found.name)):
+        _take_off(shelf, found)
+        files.remove(shelf.receipt(found.name))
+        _remove(shelf.place(found.name))
     return found
 
 
@@ -147,16 +148,24 @@ def _known(world: World, shelf: Shelf, name: str) -> Tool:
     return found
 
 
-def _synced(there: World, *, upgrades: bool) -> Synced:
+def _synced(there: World, shelf: Shelf, before: Tool | None, *, upgrades: bool) -> Synced:
+    """Bring the environment of a tool to its lock; while it changes, its programs are not to be found."""
     if upgrades:
         lock(there, upgrade=True)
+    if before is not None and not sync(there, Choice(), is_dry=True).plan.is_empty:
+        _take_off(shelf, before)
     return sync(there, Choice())
 
 
+def _take_off(shelf: Shelf, one: Tool) -> None:
+    for _, path in one.programs:
+        _unlink(shelf, one.name, path)
+
+
 @contextmanager
-def _whole(there: World) -> Iterator[None]:
+def _whole(there: World, shelf: Shelf, before: Tool | None) -> Iterator[None]:
     """When the block fails, a new tool leaves nothing behind, and an old one is as it was."""
-    is_new = not os.path.isdir(there.directory)
+    is_new = not os.path.exists(there.project_file)
     try:
         os.makedirs(there.directory, exist_ok=True)
     except OSError as error:
@@ -169,6 +178,8 @@ def _whole(there: World) -> Iterator[None]:
             shutil.rmtree(there.directory, ignore_errors=True)
         elif os.path.exists(there.lock_file):
             sync(there, Choice(), is_frozen=True)
+            if before is not None:
+                _link_all(before.programs, _programs_of(there))
         raise
 
 
@@ -190,7 +201,7 @@ def _linked(
             hint="move it away, or give --force to replace it",
         )
     old = tool(there, shelf, name)
-    _link_all(links, os.path.join(there.environment_directory, "Scripts" if os.name == "nt" else "bin"))
+    _link_all(links, _programs_of(there))
     for _, path in old.programs if old is not None else ():
         if path not in [linked for _, linked in links]:
             _unlink(shelf, name, path)
@@ -203,6 +214,10 @@ def _linked(
     )
     files.replace(shelf.receipt(name), _receipt(made))
     return made
+
+
+def _programs_of(there: World) -> str:
+    return os.path.join(there.environment_directory, "Scripts" if os.name == "nt" else "bin")
 
 
 def _link_all(links: Sequence[tuple[str, str]], directory: str) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["boot_id"]
+__all__ = ["BOOT", "boot_id"]
 
-_PLACE = "/proc/sys/kernel/random/boot_id"
+BOOT = "/proc/sys/kernel/random/boot_id"
+"""A file that differs after every boot, where the system is Linux."""
 
 
 def boot_id() -> str:
     """Names this boot of the machine, the same for every process and container; empty where the system tells none."""
     try:
-        with open(_PLACE, "rb", buffering=0) as file:
+        with open(BOOT, "rb", buffering=0) as file:
             return file.read(64).decode("ascii", "replace").strip()
     except OSError:
         return _of_darwin() if sys.platform == "darwin" else ""
