@@ -18,6 +18,7 @@ from provenv.cli.shared_options import (
     script_option,
     upgrade_options,
 )
+from provenv.cli.store_options import cache_options, store_options
 from provenv.cli.tool_options import tool_options
 
 __all__ = ["parser"]
@@ -44,6 +45,8 @@ def parser() -> argparse.ArgumentParser:
     _why(_command(commands, "why", "tell who needs a package and why it is no newer version"))
     _export(_command(commands, "export", "write what this machine installs as a plain file for any installer"))
     tool_options(_command(commands, "tool", "run and install programs of packages"), _command)
+    store_options(_command(commands, "store", "verify, measure and prune what this computer keeps"), _command)
+    cache_options(_command(commands, "cache", "manage the cache, of which the store is a part"), _command)
     told = commands.add_parser("help", help="show the flags of a command")
     told.add_argument("topic", nargs="?", metavar="COMMAND")
     return top

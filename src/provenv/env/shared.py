@@ -124,7 +124,7 @@ def make_shared(
             return found
         directory = store.temporary()
         try:
-            _fill(directory, wanted, trees, bytecode, interpreter, events, link_mode, store.workers, mend)
+            _fill(directory, wanted, trees, bytecode, interpreter, events, link_mode, store.workers, mend, key)
             store.publish(directory, store.place("shared", key))
         finally:
             if os.path.isdir(directory):
@@ -146,6 +146,7 @@ def _fill(
     link_mode: str,
     workers: int,
     mend: Mend | None,
+    key: str,
 ) -> None:
     paths = Paths.from_interpreter(directory, interpreter)
     ordered = sorted(wanted, key=lambda one: one.name)
@@ -174,7 +175,7 @@ def _fill(
     reserved = {paths.purelib.partition("/")[0], paths.scripts, "inventory", "manifest"}
     data = tuple(sorted(name for name in os.listdir(directory) if name not in reserved))
     rows = tuple((one.name, one.version, one.sha256) for one in ordered)
-    write_inventory(directory, _key((one.sha256 for one in wanted), interpreter, is_compiled=bool(bytecode)))
+    write_inventory(directory, key)
     with open(directory + "/manifest", "xb") as manifest:
         manifest.write(pack(SHARED, (paths.purelib, data, tuple(launchers), tuple(programs), rows)))
     # Nobody adds packages here: "pip install" in a pointing environment writes into its own site-packages.

@@ -19,7 +19,7 @@ from provenv.flows.ready import Ready
 from provenv.flows.select import select_items
 from provenv.store.boot import boot_id
 
-__all__ = ["Layer", "added", "layer", "light_environment"]
+__all__ = ["Layer", "added", "layer", "light_environment", "shared_of"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,6 +139,12 @@ def _told(root: str) -> list[str] | None:
             return file.read().split("\n")
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def shared_of(root: str) -> str | None:
+    """The shared tree that a throwaway environment points into; None for any other directory."""
+    told = _told(root)
+    return None if told is None else told[0]
 
 
 def _make(

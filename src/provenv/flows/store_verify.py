@@ -219,6 +219,8 @@ class _Repair:
 
     def _unpack(self, sha256: str, told: str) -> None:
         self._fetch(sha256)
+        # What some project let pass may be unpacked again; nobody else is given it.
+        self._store.lax.add(sha256)
         filename = told if told.endswith(".whl") else self._filename(sha256)
         self._store.unpack(sha256, filename, self._world.events)
 

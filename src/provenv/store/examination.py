@@ -177,7 +177,8 @@ def _shared(shelves: Shelves, thing: Thing) -> tuple[str, list[Row], bool]:
 def _record(mark: bytes) -> Callable[[Shelves, Thing], tuple[str, list[Row], bool]]:
     def look(shelves: Shelves, thing: Thing) -> tuple[str, list[Row], bool]:
         thing.told = f"record {thing.key[:12]} of {thing.kind}"
-        value = unpack(mark, _content(thing.path)) if os.path.isfile(thing.path) else None
+        is_file = os.path.isfile(thing.path) and not os.path.islink(thing.path)
+        value = unpack(mark, _content(thing.path)) if is_file else None
         key = name_of(os.fsdecode(value)) if thing.kind == "environments" and value is not None else None
         if value is None or (key or value[0]) != thing.key:
             thing.faults.append(Fault("", "is damaged, or that of something else"))

@@ -19,13 +19,15 @@ _NAME = "inventory"
 
 
 def write_inventory(directory: str, key: str) -> None:
-    """Write down every file below ``directory`` as it is now; ``key`` names the shared environment."""
+    """Make every file below ``directory`` read-only and write it down; ``key`` names the shared environment."""
     rows = []
     for place, _, names in os.walk(directory):
         for name in names:
             full = f"{place}/{name}"
             status = os.lstat(full)
             if S_ISREG(status.st_mode) and (place, name) != (directory, "manifest"):
+                if status.st_mode & 0o222:
+                    os.chmod(full, status.st_mode & 0o555)
                 path = os.path.relpath(full, directory).replace(os.sep, "/")
                 rows.append((path, status.st_size, bool(status.st_mode & 0o100), hash_of(full)))
     descriptor = os.open(f"{directory}/{_NAME}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
