@@ -74,7 +74,7 @@ class ProjectWords:
         if not view.versions or not self._row(why)[3]:
             return f"no version of {name} can be used here"
         hidden = view.yanked if self._answers.admits_prereleases(name) else view.yanked | view.pre
-        for mask in view.broken.values():
+        for mask in (*view.broken.values(), *view.refused.values()):
             hidden |= mask
         everything = (2 << view.size) - 2
         shown = everything & ~hidden & ~view.pre or everything & ~hidden

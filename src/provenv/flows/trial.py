@@ -164,6 +164,7 @@ def varied(subject: Subject, variation: Variation) -> _Tried:
         overrides={**first._overrides, **variation.overrides},
         excludes=tuple(first._excludes),
         now=first._now,
+        disproved=first._disproved,
     )
     answers.needs = variation.needs
     answers.views = first.views

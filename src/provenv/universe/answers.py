@@ -12,7 +12,7 @@ __all__ = ["FOREVER", "ROOT", "Answers", "Supply", "is_exact"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
     from typing import Any, Protocol
 
     from provenv.solve.types import Answer, Ask
@@ -54,6 +54,8 @@ else:
     Supply = object
 
 ROOT = ""
+_FAMILY_HEAD = "torch"
+"""The package whose build its kin must share; rules mark only their views with builds."""
 FOREVER = float("inf")
 #: From so many candidates asked about, the solver is going back through a package: read ahead, twice as far each time.
 #: What arrives is volunteered and ruled out in bulk, so few questions remain (boto3 against a newer botocore: 1,500
@@ -72,6 +74,7 @@ class Answers:
     be used as it stands. ``policy`` is the plain table of how to choose, at the moment ``now`` (None: all defaults).
     ``constraints`` are bounds that hold if their package is needed at all, each with the place that wrote it;
     ``overrides`` stand in place of every need of a package; ``excludes`` are left out, whoever needs them.
+    ``disproved`` are versions that a proof from the bytes has ruled out for the target: package -> version -> reason.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class Answers:
         overrides: Mapping[str, Sequence[Row]] | None = None,
         excludes: Sequence[str] = (),
         now: float = 0.0,
+        disproved: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.root = root
         self.views: dict[str, View | None] = dict(pinned_views or {})
@@ -101,6 +105,7 @@ class Answers:
             self.constraints.setdefault(row[1], []).append((row, where))
         self._choices = Choices(policy, now)
         self._now = now
+        self._disproved = disproved or {}
         self._overrides = overrides or {}
         self._excludes = frozenset(excludes)
         self._constrained: set[str] = set()
@@ -159,6 +164,9 @@ class Answers:
         view = self.view(ask.package)
         assert view is not None, "only candidates of existing views are asked for"
         bit = 1 << ask.candidate
+        for reason, mask in self._refused(view):
+            if mask & bit:
+                return Unusable(mask, ("machine", view.name, reason))
         if not view.known & bit:
             self.supply.learn(view, ask.candidate)
         told = self._tell(view, ask.candidate)
@@ -172,7 +180,27 @@ class Answers:
         rows = [(row, mask & told, ("needs", view.name, row)) for row, mask in view.rows(ask.candidate, ask.extra)]
         # The order of a view's rows is that of their arrival: a matter of chance.
         rules = self._rules(sorted(rows), view.name)
+        if view.builds and not ask.extra and view.name != _FAMILY_HEAD:
+            rules += self._same_build(view, ask.candidate)
         return rules + self._volunteered(view, ask, told)
+
+    def _refused(self, view: View) -> Iterable[tuple[str, int]]:
+        """Reasons why the target's machine cannot run some candidates: rules first, then what proofs have shown."""
+        yield from view.refused.items()
+        for version, reason in self._disproved.get(view.name, {}).items():
+            if candidate := view.candidate(version):
+                yield reason, 1 << candidate
+
+    def _same_build(self, view: View, candidate: int) -> tuple[Rule, ...]:
+        """PyTorch's kin go with a PyTorch of the same build, which no metadata tells."""
+        head = self.view(_FAMILY_HEAD)
+        build = next(build for build, mask in view.builds.items() if mask >> candidate & 1)
+        if head is None or not head.builds:
+            return ()
+        # A mere constraint: whether anybody needs it is another matter.
+        row = ("", _FAMILY_HEAD, (), f" of build {build}" if build else " without a build in its version")
+        allow = head.builds.get(build, 0) | ABSENT
+        return (Rule(view.builds[build], _FAMILY_HEAD, allow, head.size, ("needs", view.name, row)),)
 
     def effective(self, row: Row) -> Sequence[Row]:
         """What stands in place of a need after overrides and excludes: mostly the need itself."""
@@ -281,7 +309,7 @@ class Answers:
     def _note_order(self, view: View) -> None:
         if view.undated:
             self._warn_undated(view)
-        if view.pre or view.others:
+        if view.pre or view.others or view.first:
             self.tiers[view.name] = self._tiers(view)
         if (pin := self._pins.get(view.name)) and (candidate := view.candidate(pin)):
             self.prefer[view.name] = 1 << candidate
@@ -298,8 +326,12 @@ class Answers:
             for mask in by_index.values():
                 rest &= ~mask
             parts = [rest, *by_index.values()]
+        if view.first:
+            parts = [view.first, everything & ~view.first]
         if self._choices.prerelease == "allow":
             return tuple(parts)
+        if view.first:
+            return tuple(part & mask for mask in (~view.pre, view.pre) for part in parts)
         return tuple(tier for part in parts for tier in (part & ~view.pre, part & view.pre))
 
     def _warn_undated(self, view: View) -> None:

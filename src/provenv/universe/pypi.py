@@ -22,6 +22,7 @@ from provenv.model.artifact import Artifact
 from provenv.universe.answers import FOREVER
 from provenv.universe.build import Candidates, mask_of, view_of
 from provenv.universe.choices import Choices
+from provenv.universe.machine import Machine
 from provenv.universe.rows import Broken, Needs
 from provenv.universe.view import View
 
@@ -45,7 +46,7 @@ class IndexSupply:
     """The supply of one target from the indexes of a catalog.
 
     ``policy`` is the plain table of how to choose, at the moment ``now`` (None: all defaults); without ``sources``
-    no source archive is a candidate.
+    no source archive is a candidate. ``machine`` knows what the target's machine runs.
     """
 
     def __init__(
@@ -58,10 +59,12 @@ class IndexSupply:
         policy: Mapping[str, Any] | None = None,
         sources: SourceReader | None = None,
         now: float = 0.0,
+        machine: Callable[[], Machine] | None = None,
     ) -> None:
         self.catalog = catalog
         self._choices = Choices(policy, now)
         self._sources = sources
+        self._machine = machine
         self._ranks = {tag: rank for rank, tag in enumerate(tags)}
         self._python = environment["python_full_version"]
         self._needs = Needs(environment)
@@ -270,6 +273,8 @@ class IndexSupply:
             has_wheels=self._choices.has_wheels(name),
             cutoff=cutoff,
         )
+        if self._machine is not None:
+            self._machine().mark(view)
         stale = self._stale.pop(name, None)
         if stale is not None and stale.digest == page.digest and stale.holds_at(cutoff):
             stale.expires, stale.is_changed = page.expires, True
@@ -277,7 +282,7 @@ class IndexSupply:
         elif stale is not None:
             _carry_over(stale, view)
         self._views[name], self._candidates[name], self._pages[name] = view, candidates, page
-        best = self.mask(view, self._hints.get(name, "")) & ~_broken(view)
+        best = self.mask(view, self._hints.get(name, "")) & ~_ruled_out(view)
         best = best & ~view.pre & ~view.yanked or best & ~view.yanked or best
         if not best:
             return
@@ -370,9 +375,9 @@ def _is_same(one: str, other: str) -> bool:
         return False
 
 
-def _broken(view: View) -> int:
+def _ruled_out(view: View) -> int:
     mask = 0
-    for spoiled in view.broken.values():
+    for spoiled in (*view.broken.values(), *view.refused.values()):
         mask |= spoiled
     return mask
 

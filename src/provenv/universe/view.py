@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Row: TypeAlias = tuple[str, str, tuple[str, ...], str]
     """One need: the extra that adds it (or ""), the package needed, its extras, its version specifier."""
 
-_FORMAT = 9
+_FORMAT = 10
 
 
 class View:
@@ -33,17 +33,21 @@ class View:
     ``sources`` are the candidates that must be built, ``capped`` tells the ``Requires-Python`` of those whose upper
     bound is below the target, ``others`` tells the index of candidates that another one than
     ``index`` offers. With ``exclude-newer`` the view holds for every cut-off in ``window`` (after the first moment, up
-    to the second), and ``undated`` counts the files of which the index tells no upload time.
+    to the second), and ``undated`` counts the files of which the index tells no upload time. ``refused`` maps a reason to
+    the candidates that the machine of the target cannot run; ``builds`` maps a build (``cu126``, ``cpu``, or "" for none)
+    to its candidates, for packages that must come from one build; those in ``first`` are better than all others.
     """
 
     __slots__ = (
         "broken",
+        "builds",
         "capped",
         "chosen",
         "digest",
         "excluded",
         "expires",
         "extras",
+        "first",
         "index",
         "is_changed",
         "is_kept",
@@ -53,6 +57,7 @@ class View:
         "needs",
         "others",
         "pre",
+        "refused",
         "sources",
         "undated",
         "versions",
@@ -78,6 +83,9 @@ class View:
         self.extras: dict[str, int] = {}
         self.broken: dict[str, int] = {}
         self.known = 0
+        self.refused: dict[str, int] = {}
+        self.builds: dict[str, int] = {}
+        self.first = 0
         self.masks: dict[str, int] = {}
         self.chosen: dict[int, tuple[FileRow, ...]] = {}
         self.is_changed = True
@@ -149,6 +157,9 @@ class View:
             view.extras,
             view.broken,
             view.known,
+            view.refused,
+            view.builds,
+            view.first,
             view.masks,
             view.chosen,
         ) = rest
@@ -160,7 +171,8 @@ class View:
         data = (
             _FORMAT, self.name, self.digest, self.index, self.expires, self.versions, self.pre, self.yanked,
             self.sources, self.capped, self.others, self.window, self.undated, self.excluded, self.needs,
-            self.extras, self.broken, self.known, self.masks, self.chosen,
+            self.extras, self.broken, self.known, self.refused, self.builds, self.first,
+            self.masks, self.chosen,
         )  # fmt: skip
         temporary = f"{path}.{os.getpid()}"
         try:
