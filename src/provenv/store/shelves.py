@@ -131,6 +131,10 @@ class Shelves:
 
     def using(self) -> Share:
         """Use in ``with`` while objects are taken out of the store: nobody prunes it meanwhile."""
+        try:
+            self.make(self.base)  # the first command of all, too, is seen by a pruner
+        except OSError:
+            pass
         return Share(self.base + "/using", 0o664 if self.is_group_shared else 0o600)
 
     def alone(self, events: Events) -> Share:
