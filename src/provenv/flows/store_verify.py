@@ -64,9 +64,10 @@ def verify_store(world: World, *, is_repairing: bool = False) -> Verified:
         return Verified(counts={})
     with told_as_install_error("verify the store", store.root):
         begun_with = _begin(store, is_repairing=is_repairing)
-        found = things(store)
         world.events.started("verify")
-        faulty = examine(store, found, lambda amount, name: world.events.advanced("verify", amount, name))
+        with store.using():  # what a pruner takes away meanwhile would be told as missing
+            found = things(store)
+            faulty = examine(store, found, lambda amount, name: world.events.advanced("verify", amount, name))
         world.events.finished("verify")
         verdicts = [_verdict(thing) for thing in faulty]
         if not begun_with:
