@@ -80,8 +80,7 @@ def select(
             dependency_groups=groups,
         ):
             item = _item(package, file, where, package.name in requested)
-            item.is_lax = _is_lax(package)
-            wanted.append(item)
+            wanted.append(item.changed(is_lax=True) if _is_lax(package) else item)
     except PylockSelectError as error:
         raise InputError(
             where,
