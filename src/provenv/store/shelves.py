@@ -131,7 +131,7 @@ class Shelves:
 
     def using(self) -> Share:
         """Use in ``with`` while objects are taken out of the store: nobody prunes it meanwhile."""
-        try:
+        try:  # noqa: SIM105 - contextlib costs too much
             self.make(self.base)  # the first command of all, too, is seen by a pruner
         except OSError:
             pass
