@@ -206,7 +206,7 @@ def test_a_clean_store_raises_no_alarm(pristine: Pristine, tmp_path: Path) -> No
 
 
 def cases() -> list[tuple[int, Damage]]:
-    count = 290 if IS_NIGHTLY else 63
+    count = 306 if IS_NIGHTLY else 63
     return [(number, DAMAGES[number % len(DAMAGES)]) for number in range(count)]
 
 
@@ -277,7 +277,7 @@ def test_a_manifest_that_is_whole_and_lies(pristine: Pristine, tmp_path: Path) -
         is_purelib=tree.is_purelib,
         entry_points=tree.entry_points,
     )
-    opened(Path(tree.directory, "manifest")).write_bytes(lying.manifest())
+    written(Path(tree.directory, "manifest"), lying.manifest())
     written(Path(tree.files, path), evil)
     (verdict,) = verified(at(cache, tmp_path)).verdicts
     assert verdict.faults == ((path, "is not what the wheel's RECORD says"),)

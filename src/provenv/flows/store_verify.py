@@ -164,7 +164,7 @@ class _Repair:
         for fault in thing.faults:
             if fault.path == "manifest":
                 os.chmod(thing.path + "/manifest", 0o444)
-            elif thing.kind == "blobs":
+            elif thing.kind in ("blobs", "built", "origins", "environments"):
                 os.chmod(thing.path, 0o444)
             elif thing.kind == "shared":
                 full = f"{thing.path}/{fault.path}"

@@ -182,6 +182,8 @@ def _record(mark: bytes) -> Callable[[Shelves, Thing], tuple[str, list[Row], boo
         key = name_of(os.fsdecode(value)) if thing.kind == "environments" and value is not None else None
         if value is None or (key or value[0]) != thing.key:
             thing.faults.append(Fault("", "is damaged, or that of something else"))
+        elif os.stat(thing.path).st_mode & 0o222:
+            thing.faults.append(Fault("", "can be written", is_harmless=True))
         return "", [], False
 
     return look
@@ -215,8 +217,8 @@ def _manifest(thing: Thing, known: set[str] | None) -> bytes | None:
         return None
     if known is not None:
         thing.faults += [Fault(name, _STRAY) for name in _names(thing.path) if name not in known]
-    if os.lstat(thing.path + "/manifest").st_mode & 0o022:
-        thing.faults.append(Fault("manifest", "can be written by others", is_harmless=True))
+    if os.lstat(thing.path + "/manifest").st_mode & 0o222:
+        thing.faults.append(Fault("manifest", "can be written", is_harmless=True))
     return _content(thing.path + "/manifest")
 
 

@@ -26,6 +26,7 @@ DURABILITIES = ("now", "later", "never")
 """When what was published is written to disk: before the command ends, soon after, or whenever the system likes."""
 
 _DAY = 86_400
+_UNREADABLE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO, errno.ELOOP, getattr(errno, "ESTALE", errno.EIO))
 
 
 class Shelves:
@@ -83,7 +84,8 @@ class Shelves:
             with open(directory + "/manifest", "rb", buffering=0) as file:
                 status = os.fstat(file.fileno())
                 return file.read(), self.is_suspect(status.st_ctime_ns)
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError as problem:
+            _pass_if_unreadable(problem)
             return None
 
     def place(self, kind: str, key: str) -> str:
@@ -308,6 +310,9 @@ class Shelves:
 
     def _tidy(self, source: str, is_directory: bool) -> None:
         """Modes that do not depend on the umask, where that matters: for a group, or when it hides nothing."""
+        described = source + "/manifest" if is_directory else source
+        if (mode := os.stat(described).st_mode) & 0o222:
+            os.chmod(described, mode & 0o555)
         umask_shown = os.stat(os.path.dirname(source) if not is_directory else source).st_mode
         if not (self.is_group_shared or umask_shown & 0o002):
             return
@@ -333,12 +338,20 @@ def checked(sha256: str) -> str:
 
 
 def read_if_there(path: str) -> bytes | None:
-    """The bytes of a file, or None when it is not there."""
+    """The bytes of a file, or None when it is not there, or its bytes cannot be had any more. Raises InstallError."""
     try:
         with open(path, "rb", buffering=0) as file:
             return file.read()
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as problem:
+        _pass_if_unreadable(problem)
         return None
+
+
+def _pass_if_unreadable(problem: OSError) -> None:
+    """What a bad disk or a strange hand left is as good as missing: it will be made anew beside it."""
+    if problem.errno not in _UNREADABLE:
+        with told_as_install_error("read", str(problem.filename)):
+            raise problem
 
 
 def _core_count() -> int:
