@@ -46,7 +46,7 @@ def lock(
             "default-groups": default,
             "created-by": "provenv",
             "packages": list(packages),
-            "tool": {"provenv": {"format": 2, **tool}},
+            "tool": {"provenv": {"format": 2, **{key.rstrip("_"): value for key, value in tool.items()}}},
         }
     )
 
@@ -67,7 +67,7 @@ PLAIN = lock(
     groups=["dev"],
     default=["dev"],
     conflicts=[["extra:cpu", "extra:gpu"]],
-    groups_=[],
+    groups_={},
 )
 
 WORKSPACE = lock(
@@ -110,8 +110,8 @@ def test_only_a_group_is_what_the_group_brings_in(tmp_path: Path) -> None:
         extras=[],
         groups=["dev"],
         default=["dev"],
-        groups_=[],
-    ).replace(b"groups_ = []", b'[tool.provenv.groups]\ndev = ["tests>=1"]')
+        groups_={"dev": ["tests>=1"]},
+    )
 
     assert selected(tmp_path, data, Choice(only_groups=("dev",))) == ["shared", "tests"]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.pylock import Pylock
 
-from provenv.errors import InputError, IntegrityError
+from provenv.errors import InputError
 from provenv.lockfile.read import parse, select
 from provenv.lockfile.write import to_toml
 from provenv.model.plan import Wanted
@@ -87,7 +87,7 @@ def test_what_fits_the_machine_is_wanted() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "told"),
     [
-        ({"wheel": {"hashes": {"md5": "00"}}}, IntegrityError, "SHA-256"),
+        ({"wheel": {"hashes": {"md5": "0" * 32}}}, InputError, "SHA-256"),
         (
             {"wheel": {"name": "other-1.0-py3-none-any.whl", "url": "http://x.example/a.whl"}},
             InputError,
@@ -99,7 +99,16 @@ def test_what_fits_the_machine_is_wanted() -> None:
             "not consistent",
         ),
         ({"environments": ["sys_platform == 'win32'"]}, InputError, "not for this machine"),
-        ({"wheel": {"name": "demo-1.0-py3-none-win_amd64.whl"}}, InputError, "not for this machine"),
+        (
+            {
+                "wheel": {
+                    "name": "demo-1.0-py3-none-win_amd64.whl",
+                    "url": "http://files.example/demo-1.0-py3-none-win_amd64.whl",
+                }
+            },
+            InputError,
+            "not for this machine",
+        ),
     ],
 )
 def test_a_lock_that_does_not_add_up_is_refused(changes: dict[str, Any], error: type[Exception], told: str) -> None:

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from provenv.flows.world import World
 
 
-_FORMAT = 5
+_FORMAT = 6
 """Of what is remembered."""
 
 
 class KnownLock:
     """The pins of a lock and what it was made from."""
 
-    __slots__ = ("archives", "commits", "extras", "groups", "inputs", "markers", "versions")
+    __slots__ = ("archives", "commits", "extras", "groups", "inputs", "is_edited", "markers", "versions")
 
     def __init__(
         self,
@@ -33,6 +33,7 @@ class KnownLock:
         groups: list[str],
         commits: dict[str, Commit],
         archives: dict[str, list[str]],
+        is_edited: bool,
     ) -> None:
         self.versions = versions
         """Package -> its versions, ascending by their place in the lock."""
@@ -46,6 +47,8 @@ class KnownLock:
         """Package -> its repository, the revision that was asked for, and the commit."""
         self.archives = archives
         """Package -> the SHA-256 of the wheels or source archives on this computer that it is."""
+        self.is_edited = is_edited
+        """It is not what provenv wrote: an editor or a merge changed it."""
 
     def difference(self, inputs: Mapping[str, Any], form: int) -> str | None:
         """What makes the lock stale for a project with these inputs, in words; None when nothing does."""
@@ -53,6 +56,8 @@ class KnownLock:
             return "another tool made it"
         if self.inputs.get("format") != form:
             return "its format is another version's"
+        if self.is_edited:
+            return "it was changed since provenv wrote it"
         for key in sorted({*inputs, *self.inputs} - _NOT_COMPARED):
             if inputs.get(key) != self.inputs.get(key) and not (key == "targets" and self._has_more(inputs[key])):
                 return f"{_WORDS.get(key, key)} changed{_change(self.inputs.get(key), inputs.get(key))}"
@@ -119,6 +124,7 @@ def known_lock(world: World, data: bytes) -> KnownLock:
     known = recall(world.cache, "locks", key)
     if known is None:
         from provenv.lockfile.read import parse
+        from provenv.lockfile.seal import is_as_written
 
         document = parse(data, world.lock_file)
         entries: dict[str, list[tuple[str, str]]] = {}
@@ -133,6 +139,7 @@ def known_lock(world: World, data: bytes) -> KnownLock:
             document.get("dependency-groups", []),
             {item["name"]: _commit(item["vcs"]) for item in document["packages"] if "vcs" in item},
             _local_archives(document["packages"]),
+            not is_as_written(data),
         )
         remember(world.cache, "locks", key, known)
     return KnownLock(*known)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from provenv.flows.world import World
     from provenv.lockfile.uv_lock import UvLock
 
-FORMAT = 2
+FORMAT = 3
 """Version of ``[tool.provenv]`` in the lock."""
 
 

@@ -12,7 +12,7 @@ from provenv.errors import UsageError
 from provenv.flows.choice import Choice
 from provenv.flows.world import World
 from provenv.lockfile.choices import group_of, section_marker
-from provenv.lockfile.read import parse, select
+from provenv.lockfile.read import check_as_written, parse, select
 from provenv.model.machine import Interpreter
 from provenv.model.plan import Unbuilt, Wanted
 from provenv.model.requirement import name_of
@@ -41,6 +41,7 @@ def select_for(
     ``target`` names a target that the lock may tell by a dependency group of its own.
     """
     document = parse(data, world.lock_file)
+    check_as_written(data, document, world.lock_file)
     recorded = document.get("tool", {}).get("provenv", {})
     wanted = _Parts(choice, document, world.member)
     targets = {item["name"] for item in recorded.get("targets", [])} & set(document.get("dependency-groups", []))

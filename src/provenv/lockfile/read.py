@@ -22,10 +22,15 @@ from packaging.tags import Tag, parse_tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from provenv.errors import InputError, IntegrityError
+from provenv.lockfile.seal import is_as_written
+from provenv.lockfile.shape import problem_of
 from provenv.model.plan import Unbuilt, Wanted
 
-__all__ = ["is_of_uv", "parse", "select"]
+__all__ = ["check_as_written", "is_of_uv", "parse", "select"]
 
+_LARGEST = 32 << 20
+_FIRST_SEALED = 3
+"""The format of ``[tool.provenv]`` since which a lock of ours tells its digest."""
 _AGAIN = "bring back an older one, or remove it and run `provenv lock`"
 
 
@@ -36,9 +41,13 @@ def is_of_uv(data: bytes) -> bool:
 
 def parse(data: bytes, where: str) -> dict[str, Any]:
     """The lock as plain values. Raises InputError when it is not TOML or not a valid ``pylock.toml``."""
+    if len(data) > _LARGEST:
+        raise InputError(where, f"it is larger than {_LARGEST >> 20} MiB, which no lock is", hint=_AGAIN)
     try:
         document = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise InputError(where, "not valid TOML: values are nested too deeply", hint=_AGAIN) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError) as error:
         hint = _AGAIN
         if b"\n<<<<<<< " in data or data.startswith(b"<<<<<<< "):
             hint = "it holds merge conflict markers: take either side, then run `provenv lock`"
@@ -51,7 +60,27 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
                 where, "is a lock of uv", hint="move it away: provenv writes its own in this place"
             ) from error
         raise InputError(where, f"not a valid lock: {error}", hint=_AGAIN) from error
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        # What the library did not foresee is no reason to trust the file.
+        raise InputError(where, f"not a valid lock: {type(error).__name__}: {error}", hint=_AGAIN) from error
+    problem = problem_of(document)
+    if problem is not None:
+        raise InputError(f"{where}: {problem[0]}", problem[1], hint=_AGAIN)
     return document
+
+
+def check_as_written(data: bytes, document: Mapping[str, Any], where: str) -> None:
+    """Raise InputError when a lock of ours is not what we wrote. Locks of other tools have nothing that would tell."""
+    recorded = document.get("tool", {}).get("provenv", {})
+    form = recorded.get("format", 0)
+    must_tell = isinstance(form, int) and form >= _FIRST_SEALED
+    as_written = is_as_written(data)
+    if as_written is False or (as_written is None and must_tell):
+        raise InputError(
+            where,
+            "it was changed since provenv wrote it: its digest is another",
+            hint="bring the right one back; or run `provenv lock`, which takes versions from it and all else anew",
+        )
 
 
 def select(

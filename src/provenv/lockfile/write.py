@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from provenv.lockfile.seal import seal
+
 __all__ = ["to_toml"]
 
 TYPE_CHECKING = False
@@ -18,9 +20,10 @@ def to_toml(document: Mapping[str, Any], *, script: str | None = None) -> bytes:
     that it was made from ``pyproject.toml``, or from a script of that name.
     """
     about = (script, "script", f" --script {script}") if script else ("pyproject.toml", "project", "")
-    lines = [_HEADER.format(*about)]
+    lines: list[str] = []
     _table(document, "", lines)
-    return "".join(lines).encode()
+    body = "".join(lines).encode()
+    return _HEADER.format(*about).encode() + seal(body) + body
 
 
 def _table(table: Mapping[str, Any], path: str, lines: list[str]) -> None:
