@@ -203,8 +203,9 @@ def write(
                 view = view[file.write(view) :]
         if is_durable:
             os.fsync(file.fileno())
-    os.replace(path + ".new", path)
-    _remove(f"{root}/{UNFINISHED}")
+    # Through the mark's own name: it goes in the same moment in which the receipt comes.
+    os.replace(path + ".new", f"{root}/{UNFINISHED}")
+    os.replace(f"{root}/{UNFINISHED}", path)
 
 
 def forget(root: str) -> None:
@@ -219,10 +220,3 @@ def forget(root: str) -> None:
 def is_unfinished(root: str) -> bool:
     """Whether the environment is ours, and its last change did not end: nobody knows what is in it."""
     return (os.path.lexists(f"{root}/{UNFINISHED}") or os.path.lexists(f"{root}/{NAME}")) and read(root) is None
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
