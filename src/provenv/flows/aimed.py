@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Aim", "AimedTarget", "Policy", "Reference"]
+__all__ = ["Aim", "AimedMachine", "AimedTarget", "Policy", "Reference"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +56,21 @@ if TYPE_CHECKING:
         metadata: list[dict[str, Any]]
         """``dependency-metadata``: stands for what a build would tell (name, version, requires-dist ...)."""
 
+    class AimedMachine(TypedDict):
+        """What a declared target says of its machine, as far as it decides what can be chosen."""
+
+        name: str
+        platform: str
+        system: str
+        """``linux`` or ``windows``."""
+        driver: str | None
+        gpus: list[tuple[str, int, int]]
+        """Name, and compute capability in two numbers; empty: it has none."""
+        rules: list[str]
+        """Files with rules of the project's own; absolute."""
+        date: str
+        """The day of the newest rules that were known."""
+
     class AimedTarget(TypedDict):
         """One target, ready for the solver."""
 
@@ -73,6 +88,10 @@ if TYPE_CHECKING:
         """Packages that no index chooses."""
         pinned: dict[str, str]
         """Package -> the name of the only index that may offer it."""
+        machine: AimedMachine | None
+        beside: dict[str, list[str]]
+        """Package -> names of indexes that are asked besides those that are asked anyway: they have its builds for the
+        machine."""
         forked: dict[str, dict[str, Reference | str]]
         """Section of a conflict -> references and pins that hold only where it is wanted; see ``flows.forked``."""
         constraints: list[tuple[Row, str]]
@@ -120,5 +139,6 @@ if TYPE_CHECKING:
 else:
     Reference = dict
     Policy = dict
+    AimedMachine = dict
     AimedTarget = dict
     Aim = dict

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from packaging.requirements import Requirement
 
 from provenv.errors import InputError
-from provenv.flows.aimed import AimedTarget, Reference
+from provenv.flows.aimed import AimedMachine, AimedTarget, Reference
 from provenv.flows.authors import Author
 from provenv.flows.lowering import directory_reference, lower, without_secret
 from provenv.flows.memory import digest
@@ -35,8 +35,11 @@ class Aiming:
         *,
         conflicts: Sequence[Sequence[str]],
         index_names: Sequence[str],
+        machines: Mapping[str, tuple[AimedMachine | None, Mapping[str, list[str]]]],
     ) -> None:
         self.root = root
+        self.machines = machines
+        """Target -> its machine, and the indexes that are asked for some packages because of it."""
         self.members = members
         self.conflicts = [frozenset(one) for one in conflicts]
         self.index_names = frozenset(index_names)
@@ -78,15 +81,19 @@ class _Aimed:
         if (own := self._own_reference(root)) is not None:
             references[str(root.project.name)] = own
         tags = target.tags()
+        machine, places = self.aiming.machines.get(target.name, (None, {}))
+        beside = {package: names for package, names in places.items() if package not in pinned}
         return {
             "name": target.name,
-            "key": digest(self.environment, tags, sorted(pinned.items())),
+            "key": digest(self.environment, tags, sorted(pinned.items()), machine, beside),
             "environment": self.environment,
             "tags": tags,
             "is_declared": is_declared,
             "rows": self.rows,
             "references": references,
             "pinned": pinned,
+            "machine": machine,
+            "beside": beside,
             "forked": forked,
             "constraints": constraints,
             "overrides": replaced,

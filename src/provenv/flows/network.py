@@ -24,7 +24,12 @@ Place: TypeAlias = tuple[str, str, str, bool, tuple[int, ...]]
 
 
 def catalog(
-    world: World, locations: Sequence[Place], pinned: Mapping[str, str] | None = None, *, is_combined: bool = False
+    world: World,
+    locations: Sequence[Place],
+    pinned: Mapping[str, str] | None = None,
+    *,
+    is_combined: bool = False,
+    beside: Mapping[str, Sequence[str]] | None = None,
 ) -> Catalog:
     """The indexes of a project, behind one HTTP client that is made with the first request."""
     return Catalog(
@@ -46,6 +51,7 @@ def catalog(
         events=world.events,
         pinned=pinned,
         is_combined=is_combined,
+        beside=beside,
     )
 
 
@@ -55,15 +61,17 @@ def door(
     pinned: Mapping[str, str] | None = None,
     *,
     is_combined: bool = False,
+    beside: Mapping[str, Sequence[str]] | None = None,
 ) -> Catalog:
     """The catalog of some locations, which all of a command share; ``world.close`` closes it."""
     key = (
         *((name, url, kind, is_explicit, tuple(statuses)) for name, url, kind, is_explicit, statuses in locations),
         *sorted((pinned or {}).items()),
         is_combined,
+        *sorted((name, tuple(names)) for name, names in (beside or {}).items()),
     )
     if key not in world.doors:
-        world.doors[key] = catalog(world, locations, pinned, is_combined=is_combined)
+        world.doors[key] = catalog(world, locations, pinned, is_combined=is_combined, beside=beside)
     return world.doors[key]
 
 

@@ -11,11 +11,11 @@ from packaging.specifiers import SpecifierSet
 
 import provenv
 from provenv.errors import InputError, UsageError
-from provenv.flows.aimed import Aim, Policy, Reference
+from provenv.flows.aimed import Aim, AimedMachine, Policy, Reference
 from provenv.flows.aimed_target import Aiming, texts_of
 from provenv.flows.authors import Author
 from provenv.flows.fingerprint import build_files
-from provenv.flows.locations import locations_of
+from provenv.flows.locations import Place, locations_of
 from provenv.flows.lowering import without_secret
 from provenv.flows.memory import digest
 from provenv.flows.project_file import read_project
@@ -44,9 +44,13 @@ def parse_aim(world: World, data: bytes, pin: bytes | None) -> Aim:
     aim = _aim(world, project, members.all, targets)
     aim["requires_python"] = requires_python
     aim["interpreter"] = interpreter.executable if interpreter is not None else None
-    aim["watched"] = sorted({*members.watched, *_project_files(world, aim)})
+    aim["watched"] = sorted({*members.watched, *_project_files(world, aim), *_rule_files(world, project)})
     aim["build_files"] = _build_files(world, aim, [project, *(member.project for member in members.all)])
     return aim
+
+
+def _rule_files(world: World, project: Project) -> list[str]:
+    return [os.path.join(world.directory, path) for path in project.rules]
 
 
 def _machines(
@@ -117,7 +121,9 @@ def _aim(world: World, project: Project, members: Sequence[Member], targets: Seq
     locations = locations_of(world, project, [member.project for member in members])
     policy = _policy(project, world.policy)
     conflicts = _conflicts(root, authors)
-    aiming = Aiming(root, authors, conflicts=conflicts, index_names=[name for name, *_ in locations])
+    index_names = [name for name, *_ in locations]
+    machines = _accelerated(world, project, targets, locations)
+    aiming = Aiming(root, authors, conflicts=conflicts, index_names=index_names, machines=machines)
     aimed = [aiming.at(target, is_declared=is_declared) for target, is_declared in targets]
     return {
         "name": project.name,
@@ -139,6 +145,39 @@ def _aim(world: World, project: Project, members: Sequence[Member], targets: Seq
         "link_mode": project.link_mode,
         "interpreter": None,
     }
+
+
+def _accelerated(
+    world: World, project: Project, targets: Sequence[tuple[Target, bool]], locations: list[Place]
+) -> dict[str, tuple[AimedMachine | None, dict[str, list[str]]]]:
+    """Target -> its machine, and the indexes that are asked for some packages because of it; these join ``locations``.
+
+    An index of the project that has the same name stands for one of these.
+    """
+    found: dict[str, tuple[AimedMachine | None, dict[str, list[str]]]] = {}
+    if not any(target.is_declared for target, _ in targets):
+        return found
+    from provenv.flows.machines import family_places, machine_of
+    from provenv.flows.rules import rules
+
+    own = _rule_files(world, project)
+    tables = rules(own)
+    known = {name for name, *_ in locations}
+    is_public = world.default_index is None and not any(index.is_default for index in project.indexes)
+    for target, _ in targets:
+        machine = machine_of(target, tables, own, world.project_file)
+        if machine is None:
+            continue
+        places: list[Place] = []
+        beside: dict[str, list[str]] = {}
+        if project.has_index and world.has_index:
+            places, beside = family_places(machine, tables, is_public=is_public)
+        for place in places:
+            if place[0] not in known:
+                known.add(place[0])
+                locations.append(place)
+        found[target.name] = machine, beside
+    return found
 
 
 def _author(world: World, root: Project, member: Member) -> Author:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from provenv.flows.ahead import Ahead
 from provenv.flows.aimed import Aim, AimedTarget
 from provenv.flows.builds import build_interpreter
 from provenv.flows.network import door
+from provenv.flows.rules import rules
 from provenv.flows.sources import Sources
 from provenv.flows.world import World
 from provenv.model.artifact import Artifact
+from provenv.universe.machine import Machine
 from provenv.universe.pypi import IndexSupply
 
 __all__ = ["supply"]
@@ -18,14 +22,30 @@ def supply(world: World, aimed: Aim, target: AimedTarget) -> IndexSupply:
     """The supply of one target; ``world.close`` closes the catalog behind it."""
     is_combined = aimed["policy"]["index_strategy"] != "first-index"
     return IndexSupply(
-        door(world, aimed["locations"], target["pinned"], is_combined=is_combined),
+        door(world, aimed["locations"], target["pinned"], is_combined=is_combined, beside=target["beside"]),
         target["environment"],
         target["tags"],
         world.events,
         policy=aimed["policy"],
         sources=_Reader(world, aimed, target),
         now=world.now,
+        machine=_machine(world, target),
     )
+
+
+def _machine(world: World, target: AimedTarget) -> Callable[[], Machine] | None:
+    """What the target's machine runs; the rules are read when the first page is there."""
+    plain = target["machine"]
+    if plain is None:
+        return None
+    made: list[Machine] = []
+
+    def machine() -> Machine:
+        if not made:
+            made.append(Machine(plain, rules(plain["rules"])))
+        return made[0]
+
+    return machine
 
 
 class _Reader:

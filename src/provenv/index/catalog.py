@@ -42,7 +42,8 @@ class Catalog:
 
     ``refresh`` names the packages whose cached pages do not count as fresh (True: all). ``pinned`` maps a package to
     the name of the only location that may offer it. The page of a package is that of the first index that has it, or
-    with ``is_combined`` the pages of all that have it, one after another.
+    with ``is_combined`` the pages of all that have it, one after another. ``beside`` maps a package to names of
+    locations that are asked as well: what they have stands behind the others.
     """
 
     def __init__(
@@ -57,7 +58,9 @@ class Catalog:
         events: Events | None = None,
         pinned: Mapping[str, str] | None = None,
         is_combined: bool = False,
+        beside: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
+        self._beside = beside or {}
         self._make_client = client
         self._client: Door | None = None
         self._is_offline = is_offline
@@ -65,7 +68,13 @@ class Catalog:
         self._pinned = {normalised(name): location for name, location in (pinned or {}).items()}
         cache = self._cache = IndexCache(cache_dir)
         self._page_source = PageSource(
-            locations, cache, is_offline=is_offline, refresh=refresh, now=now, is_combined=is_combined
+            locations,
+            cache,
+            is_offline=is_offline,
+            refresh=refresh,
+            now=now,
+            is_combined=is_combined,
+            events=self._events,
         )
         self._metadata_source = MetadataSource(cache, self._events, is_offline=is_offline, now=now)
         self._flat_locations = [location for location in locations if location.kind == "flat"]
@@ -82,7 +91,8 @@ class Catalog:
         """Begin to fetch the page of a package (normalised name)."""
         if name not in self._pages:
             self._begin_flat()
-            self._pages[name] = Chain(self._page_source.find(name, self._pinned.get(name)), self._submit)
+            steps = self._page_source.find(name, self._pinned.get(name), self._beside.get(name, ()))
+            self._pages[name] = Chain(steps, self._submit)
 
     def is_page_ready(self, name: str) -> bool:
         """Whether ``page`` answers without waiting."""

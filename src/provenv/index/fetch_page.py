@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 
 from provenv.errors import Unavailable
+from provenv.events import Events
 from provenv.index.cache import CachedPage, IndexCache, digest_of
 from provenv.index.chain import Steps
 from provenv.index.html_page import parse_html
@@ -106,7 +107,10 @@ class PageSource:
         refresh: frozenset[str] | bool,
         now: float,
         is_combined: bool = False,
+        events: Events | None = None,
     ) -> None:
+        self._events = events or Events()
+        self._passed_over: set[str] = set()
         self._locations = locations
         self._is_combined = is_combined
         self._cache = cache
@@ -114,8 +118,11 @@ class PageSource:
         self._refresh = refresh
         self._now = now
 
-    def find(self, name: str, pinned: str | None) -> Steps[list[Found]]:
-        """The page of the first index that has the package, or (combined) those of all that have it."""
+    def find(self, name: str, pinned: str | None, beside: Sequence[str] = ()) -> Steps[list[Found]]:
+        """The page of the first index that has the package, or (combined) those of all that have it.
+
+        Those ``beside`` (names of explicit locations) are asked, too; one that cannot be asked is passed over.
+        """
         pages: list[Found] = []
         for location in self._locations:
             is_asked = location.name == pinned if pinned is not None else not location.is_explicit
@@ -125,7 +132,23 @@ class PageSource:
                     pages.append(found)
                     if not self._is_combined:
                         break
+        for location in self._locations:
+            if location.name in beside:
+                try:
+                    found = yield from self.read(location, name)
+                except Unavailable as error:
+                    self._pass_over(location, error)
+                    continue
+                if found is not None:
+                    pages.append(found)
         return pages
+
+    def _pass_over(self, location: Location, error: Unavailable) -> None:
+        """Say once that an index is not asked; whoever is offline knows."""
+        if location.name not in self._passed_over:
+            self._passed_over.add(location.name)
+            told = self._events.noted if self._is_offline else self._events.warned
+            told(f"{location.url} is passed over: {error.message}")
 
     def read(self, location: Location, name: str) -> Steps[Found | None]:
         """The page of a package on one index, or, without a name, the one page of a flat location."""

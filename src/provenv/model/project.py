@@ -41,6 +41,7 @@ TOOL_KEYS = (
     "package",
     "required-environments",
     "required-version",
+    "rules",
     "sources",
     "targets",
     "workspace",
@@ -119,6 +120,8 @@ class Project:
     """How to choose: what the file says, under the keys of ``flows.aimed.Policy``."""
     has_cache_keys: bool = False
     """More than its project file decides whether it must be built again (``cache-keys``)."""
+    rules: tuple[str, ...] = ()
+    """Files with rules of machines, besides those that provenv brings; relative to the project's directory."""
     link_mode: str | None = None
     keyring_provider: str | None = None
     required_version: str | None = None
@@ -182,6 +185,7 @@ class _Reader:
             workspace=self._workspace(),
             policy=read_policy(settings, mistakes),
             has_cache_keys=settings["cache-keys"].value is not None,
+            rules=tuple(mistakes.strings(settings.own.get("rules", []), "tool.provenv.rules")),
             link_mode=mistakes.one_of(settings["link-mode"].value, _LINK_MODES, settings["link-mode"].where),
             keyring_provider=mistakes.one_of(
                 settings["keyring-provider"].value, _KEYRING_PROVIDERS, settings["keyring-provider"].where
