@@ -20,7 +20,7 @@ from provenv.wheel.contents import check_metadata, check_record, check_tags
 from provenv.wheel.filename import WheelName
 from provenv.wheel.metadata import WheelFile, parse_entry_points
 from provenv.wheel.record import RecordRow, parse_record
-from provenv.wheel.scripts import check_entry_point, check_script_name
+from provenv.wheel.scripts import check_data_path, check_entry_point, check_script_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -290,6 +290,8 @@ class _Head:
                     )
                 if scheme == "scripts":
                     check_script_name(rest.rpartition("/")[2], f"{self.source.subject}: {path}")
+                if scheme == "data":
+                    check_data_path(rest, f"{self.source.subject}: {path}")
         return data_dir if is_there else ""
 
     def _text(self, file: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from provenv.errors import InputError
 
-__all__ = ["check_entry_point", "check_script_name", "launcher", "rewritten", "shebang", "windows_launcher"]
+__all__ = ["check_data_path", "check_entry_point", "check_script_name", "launcher", "rewritten", "shebang", "windows_launcher"]
 
 _RESERVED = {
     "activate",
@@ -32,10 +32,21 @@ def check_script_name(name: str, where: str) -> None:
     are_letters_plain = all(letter.isalnum() or letter in "_.+ -" for letter in name)
     if not are_letters_plain or not name or name[0] in ". -" or name[-1] in " .":
         raise InputError(where, f"{name!r} cannot be the name of a script")
+    if _is_own(name):
+        raise InputError(where, f"a package may not replace the environment's own {name!r}")
+
+
+def check_data_path(path: str, where: str) -> None:
+    """InputError when a file of a wheel's ``data`` scheme, at ``path`` below the environment, is the environment's own."""
+    directory, _, name = path.rpartition("/")
+    if path.lower() == "pyvenv.cfg" or (directory.lower() in ("bin", "scripts") and _is_own(name)):
+        raise InputError(where, f"a package may not replace the environment's own {path!r}")
+
+
+def _is_own(name: str) -> bool:
     bare = name.lower().removesuffix(".exe")
     is_interpreter = bare.startswith("python") and not bare[6:].removeprefix("w").removesuffix("t").strip("0123456789.")
-    if is_interpreter or bare in _RESERVED:
-        raise InputError(where, f"a package may not replace the environment's own {name!r}")
+    return is_interpreter or bare in _RESERVED
 
 
 def check_entry_point(name: str, reference: str, where: str) -> None:
