@@ -19,7 +19,7 @@ from pysat.solvers import Solver
 
 from provenv.solve.proof import Fact
 from provenv.universe.answers import Answers
-from provenv.universe.build import mask_of
+from provenv.universe.masks import mask_of
 from provenv.universe.view import View
 
 if TYPE_CHECKING:

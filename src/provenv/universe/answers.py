@@ -251,7 +251,14 @@ class Answers:
 
     def _within(self, view: View, specifier: str) -> int:
         known = view.masks.get(specifier)
-        return self.supply.mask(view, specifier) if known is None else known
+        if known is not None:
+            return known
+        if self._supply is not None:
+            return self._supply.mask(view, specifier)
+        # After an edit of the project: to know which versions are meant, nobody need be ready to fetch anything.
+        from provenv.universe.masks import mask_in
+
+        return mask_in(view, specifier)
 
     def _allowed_yanks(self, view: View) -> int:
         """Candidates that count although they were yanked: the project pins them exactly, or the lock has them.

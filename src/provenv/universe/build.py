@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import InvalidSpecifier
 from packaging.version import InvalidVersion, Version
 
 from provenv.index.page import Page, normalised
@@ -12,7 +12,7 @@ from provenv.universe.cutoff import uploaded
 from provenv.universe.rows import fits_python
 from provenv.universe.view import View
 
-__all__ = ["Candidates", "mask_of", "view_of"]
+__all__ = ["Candidates", "view_of"]
 
 _FOREVER = float("inf")
 _VERSIONS: dict[str, Version | None] = {}
@@ -268,16 +268,3 @@ def _admits(specifier: str, python: str, memory: dict[str, tuple[bool, bool]]) -
         except InvalidSpecifier:
             memory[specifier] = True, True
     return memory[specifier]
-
-
-def mask_of(specifier: str, parsed: Sequence[Version]) -> int:
-    """Which candidates a specifier admits.
-
-    Pre-releases are admitted wherever PEP 440 lets them be, yanked versions always: whether they are wanted is a matter
-    of order and of the policy, which are the solver's and the answers' part.
-    """
-    offered = {version: 1 << candidate for candidate, version in enumerate(parsed, 1)}
-    mask = 0
-    for version in SpecifierSet(specifier).filter(offered, prereleases=True):
-        mask |= offered[version]
-    return mask

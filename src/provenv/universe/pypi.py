@@ -20,9 +20,10 @@ from provenv.index.catalog import Catalog
 from provenv.index.page import Page
 from provenv.model.artifact import Artifact
 from provenv.universe.answers import FOREVER
-from provenv.universe.build import Candidates, mask_of, view_of
+from provenv.universe.build import Candidates, view_of
 from provenv.universe.choices import Choices
 from provenv.universe.machine import Machine
+from provenv.universe.masks import mask_of
 from provenv.universe.rows import Broken, Needs
 from provenv.universe.view import View
 
