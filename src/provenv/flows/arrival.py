@@ -91,6 +91,8 @@ class Arrival:
         self._release()
 
     def _release(self) -> None:
+        if self._unpacking is not None:
+            self._unpacking.close()
         if self._directory:
             self._store.discard(self._directory)
             self._directory = ""

@@ -14,6 +14,7 @@ import sys
 
 from provenv.archives.zip import STORED
 from provenv.errors import IntegrityError
+from provenv.store.trail import Trail
 from provenv.store.tree import MTIME_NS
 from provenv.wheel.record import digest_for_record
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from provenv.archives.zip import Member
     from provenv.wheel.record import RecordRow
 
-__all__ = ["Source", "content", "pieces", "write_member"]
+__all__ = ["Source", "content", "pieces", "proven", "write_long_member", "write_member"]
 
 _SMALL = 1 << 20
 """Up to here a member is inflated in one piece; above, in pieces that stay in the processor's cache."""
@@ -95,8 +96,10 @@ class Source:
         return self._status
 
     def close(self) -> None:
-        """Let go of the file."""
-        os.close(self._descriptor)
+        """Let go of the file; may be done twice."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 if sys.platform != "win32":
@@ -144,18 +147,75 @@ def write_member(source: Source, member: Member, row: RecordRow | None, path: st
     digest = hashlib.sha256()
     algorithm = row.algorithm if row is not None else None
     other = None if algorithm in (None, "sha256") else hashlib.new(str(algorithm))
+
+    def hashed(piece: bytes | memoryview) -> None:
+        digest.update(piece)
+        if other is not None:
+            other.update(piece)
+
+    _write(source, member, path, packed, hashed)
+    return proven(source, member, row, digest.digest(), other.digest() if other is not None else None)
+
+
+def write_long_member(
+    source: Source, member: Member, row: RecordRow | None, path: str, add: Callable[[int, Callable[[], None]], None]
+) -> Trail:
+    """Write the member to the new file ``path``, and have it hashed behind; size and CRC-32 are checked.
+
+    ``add`` has a piece of work of some weight done by somebody. Call ``ended`` of what is returned.
+    """
+    trails: list[Trail] = []
+
+    def hashed(piece: bytes | memoryview) -> None:
+        if not trails:
+            trails.append(Trail(path, row.algorithm if row is not None else None, add))
+        trails[0].wrote(len(piece))
+
+    try:
+        _write(source, member, path, None, None, hashed)
+    except BaseException:
+        for trail in trails:
+            trail.close()
+        raise
+    return trails[0]
+
+
+def proven(source: Source, member: Member, row: RecordRow | None, sha256: bytes, other: bytes | None) -> str:
+    """The SHA-256 of a member in RECORD's form; IntegrityError when RECORD has another hash (of whichever kind)."""
+    if row is not None and row.digest is not None:
+        actual = sha256 if other is None else other
+        if actual != row.digest or (row.size is not None and row.size != member.size):
+            raise IntegrityError(
+                f"{source.subject}: {member.path!r}",
+                expected=f"{row.algorithm} {row.digest.hex()} of its RECORD",
+                actual=actual.hex(),
+                hint="the wheel contradicts itself; nothing was unpacked",
+            )
+    return digest_for_record(sha256)
+
+
+def _write(
+    source: Source,
+    member: Member,
+    path: str,
+    packed: memoryview | None,
+    before: Callable[[bytes | memoryview], None] | None,
+    after: Callable[[bytes | memoryview], None] | None = None,
+) -> None:
+    """Write the member; ``before`` and ``after`` see each piece, the latter when it is in the file."""
     size, checksum = 0, 0
     target = os.open(path, _CREATED, 0o555 if member.is_executable else 0o444)
     try:
         for piece in _pieces(source, member, packed):
             size += len(piece)
             checksum = crc32(piece, checksum)
-            digest.update(piece)
-            if other is not None:
-                other.update(piece)
+            if before is not None:
+                before(piece)
             written = os.write(target, piece) if piece else 0
             while written < len(piece):
                 written += os.write(target, piece[written:])
+            if after is not None:
+                after(piece)
         if os.utime in os.supports_fd:
             os.utime(target, ns=(MTIME_NS, MTIME_NS))
     finally:
@@ -163,17 +223,6 @@ def write_member(source: Source, member: Member, row: RecordRow | None, path: st
     if os.utime not in os.supports_fd:
         os.utime(path, ns=(MTIME_NS, MTIME_NS))
     _check(source, member, size, checksum)
-    raw = digest.digest()
-    if row is not None and row.digest is not None:
-        actual = raw if other is None else other.digest()
-        if actual != row.digest or (row.size is not None and row.size != size):
-            raise IntegrityError(
-                f"{source.subject}: {member.path!r}",
-                expected=f"{row.algorithm} {row.digest.hex()} of its RECORD",
-                actual=actual.hex(),
-                hint="the wheel contradicts itself; nothing was unpacked",
-            )
-    return digest_for_record(raw)
 
 
 def _pieces(source: Source, member: Member, packed: memoryview | None) -> Iterator[bytes | memoryview]:
