@@ -46,7 +46,10 @@ def fetch_trees(world: World, store: Store, wanted: Sequence[Wanted]) -> Mapping
             trees[item.sha256] = tree
     if missing:
         from provenv.flows.download import fetch_missing
+        from provenv.flows.named_places import check_places
 
+        remote = [item for item in missing.values() if item.path is None and store.blob(item.sha256) is None]
+        check_places(world, remote)
         # Every process takes files in the same order, so that two of them never wait for one another.
         try:
             trees.update(fetch_missing(world, store, [missing[sha256] for sha256 in sorted(missing)]))

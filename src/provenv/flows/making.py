@@ -17,6 +17,7 @@ from provenv.flows.aim import aim
 from provenv.flows.built_places import places_of
 from provenv.flows.fingerprint import fingerprint
 from provenv.flows.leads import archive_of
+from provenv.flows.named_places import check_places
 from provenv.flows.repositories import copied_tree, laid_out
 from provenv.flows.sources import Sources
 from provenv.flows.world import World
@@ -40,6 +41,7 @@ def make(
     alone: Sequence[bool],
 ) -> list[Wanted]:
     """A wheel of each item; one of ``alone`` is built after all others, one by one."""
+    check_places(world, items)
     sources = Sources(world, aim(world), interpreter)
     making = _Making(world, sources, runtime)
     together = [item for item, is_alone in zip(items, alone, strict=True) if not is_alone]

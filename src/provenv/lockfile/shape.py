@@ -38,7 +38,8 @@ def _problems(document: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _recorded(document.get("tool", {}))
     packages: Sequence[Mapping[str, Any]] = document["packages"]
     for number, package in enumerate(packages):
-        yield from _package(package, f"packages[{number}]")
+        for key, problem in _package(package, f"packages[{number}]"):
+            yield f"{key} ({package['name']})", problem
 
 
 def _strange_characters(value: Any, key: str) -> Iterator[Problem]:
