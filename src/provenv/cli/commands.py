@@ -223,6 +223,13 @@ def export(words: Words, world: World, variables: Mapping[str, str]) -> int:
     return 0
 
 
+def verify(words: Words, world: World, variables: Mapping[str, str]) -> int:
+    """``provenv verify``."""
+    from provenv.cli.verify import verify as command
+
+    return command(words, world, _choice(words))
+
+
 def tool(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv tool``."""
     from provenv.cli.tools import tool as command
@@ -256,6 +263,7 @@ COMMANDS: Mapping[str, Callable[[Words, World, Mapping[str, str]], int]] = {
     "sync": sync,
     "tool": tool,
     "tree": tree,
+    "verify": verify,
     "why": why,
 }
 

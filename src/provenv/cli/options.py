@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     _run(_command(commands, "run", "run a command in the environment, synced first if needed"))
     _tree(_command(commands, "tree", "show the lock as a tree of dependencies"))
     _why(_command(commands, "why", "tell who needs a package and why it is no newer version"))
+    _verify(_command(commands, "verify", "compare the environment with the lock, byte by byte"))
     _export(_command(commands, "export", "write what this machine installs as a plain file for any installer"))
     tool_options(_command(commands, "tool", "run and install programs of packages"), _command)
     store_options(_command(commands, "store", "verify, measure and prune what this computer keeps"), _command)
@@ -259,6 +260,30 @@ def _tree(to: argparse.ArgumentParser) -> None:
     interpreter_options(to)
     index_options(to)
     policy_options(to)
+    result_options(to)
+
+
+def _verify(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--repair", action="store_true", help="restore what differs, from the store or the index, and compare again"
+    )
+    to.add_argument(
+        "--environment",
+        "--venv",
+        metavar="DIR",
+        help="the environment to look at, whoever made it; otherwise the project's",
+    )
+    to.add_argument(
+        "--against",
+        metavar="FILE",
+        help="a lock: pylock.toml, uv.lock, poetry.lock, pdm.lock or requirements with hashes",
+    )
+    to.add_argument("--inexact", action="store_true", help="packages that the lock does not name are no failure")
+    part_options(to)
+    omission_options(to)
+    to.add_argument("--no-editable", action="store_true", help="local directories were installed as they were")
+    interpreter_options(to)
+    index_options(to)
     result_options(to)
 
 

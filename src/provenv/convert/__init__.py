@@ -1,0 +1,1 @@
+"""Locks of other tools, read into one plain form. Pure: bytes in, values out."""
