@@ -94,6 +94,8 @@ def apply(
         protected = {path for rows in kept.values() for path, *_ in rows}
         for dist_info, files in removals:
             remove_files(root, (path for path in files if path not in protected), dist_info)
+        for directory in (paths.purelib, paths.platlib, paths.scripts):
+            work.directories.make(directory)
         prepared = place(work, prepared, mend)
         items = [(before.items[name], before.body(name)) for name in kept] if before is not None else []
         items += [one.receipt_item(work.mode) for one in prepared]
@@ -174,7 +176,7 @@ def _removals(paths: Paths, plan: Plan, before: Receipt | None, events: Events) 
         for name in sorted(names & before.items.keys()):
             found[before.items[name].dist_info] = [path for path, *_ in files[name]]
     for site in sorted({paths.purelib, paths.platlib}):
-        for directory in sorted(os.listdir(paths.absolute(site))):
+        for directory in sorted(os.listdir(paths.absolute(site))) if os.path.isdir(paths.absolute(site)) else ():
             name = normalised(directory.removesuffix(".dist-info").partition("-")[0])
             if directory.endswith(".dist-info") and name in names:
                 dist_info = f"{site}/{directory}"
@@ -188,8 +190,11 @@ def _removals(paths: Paths, plan: Plan, before: Receipt | None, events: Events) 
 
 def _is_ours(dist_info: str) -> bool:
     """Whether we installed it last: then our own manifest counts, whatever its RECORD may say by now."""
+    path = dist_info + "/INSTALLER"
     try:
-        with open(dist_info + "/INSTALLER", "rb") as file:
+        if not os.path.isfile(path):
+            return False
+        with open(path, "rb") as file:
             return file.read(64).strip() == b"provenv"
     except OSError:
         return False

@@ -61,12 +61,13 @@ class Distribution:
                 self.generated.append((f"{paths.scripts}/{name}.exe", data, True))
             else:
                 self.generated.append((f"{paths.scripts}/{name}", launcher(name, reference, python, self.where), True))
+        sizes = {path: size for path, size, _, _ in tree.entries} if self.layout.scripts else {}
         for path, destination, is_executable in self.layout.scripts:
             source = f"{tree.files}/{path}"
             with told_as_install_error("read", source), open(source, "rb") as file:
                 start = file.read(8)
                 if is_executable and start != b"#!python":
-                    self.linked_scripts.append((path, destination, os.fstat(file.fileno()).st_size))
+                    self.linked_scripts.append((path, destination, sizes[path]))
                     continue
                 data = start + file.read()
             self.generated.append((destination, rewritten(data, python), True))
@@ -217,7 +218,8 @@ def place(
     for one, source in poisoned.items():
         layout = Layout.from_tree(*mend(one.wanted, source), work.paths)
         fresh = Distribution(one.wanted, layout, work.paths, has_scripts=has_scripts)
-        fresh.linked_scripts = one.linked_scripts
+        if not has_scripts:
+            fresh.linked_scripts = one.linked_scripts
         again.append(fresh)
     if still := work.install(again):
         raise _edited(next(iter(still.values())))

@@ -126,9 +126,10 @@ def own_rows(root: str, paths: Iterable[str]) -> tuple[OwnRow, ...]:
 def own_drift(root: str, receipt: Receipt) -> tuple[str, ...]:
     """The environment's own files that are missing or changed, or lead elsewhere."""
     bad = []
+    lost = _lost_directories(root, directories_of(row[0] for row in receipt.own))
     for row in receipt.own:
         try:
-            if _own_row(root, row[0]) != row:
+            if _own_row(root, row[0]) != row or (lost and _is_below(row[0], lost)):
                 bad.append(row[0])
         except OSError:
             bad.append(row[0])

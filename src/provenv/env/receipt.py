@@ -146,6 +146,8 @@ def read(root: str, name: str = NAME) -> Receipt | None:
         with open(path, "rb", buffering=0) as file:
             data = file.read(1 << 16)
             length = int.from_bytes(data[:_LENGTH], "little")
+            if length > os.fstat(file.fileno()).st_size:
+                return None
             while len(data) < _LENGTH + length:
                 more = file.read(_LENGTH + length - len(data))
                 if not more:
@@ -211,6 +213,11 @@ def write(
 def forget(root: str) -> None:
     """Set the receipt aside: from now on the environment is unknown ground, and marked as unfinished."""
     aside = f"{root}/{UNFINISHED}"
+    for name in (NAME, UNFINISHED, NAME + ".new"):
+        if os.path.isdir(f"{root}/{name}") and not os.path.islink(f"{root}/{name}"):
+            from shutil import rmtree
+
+            rmtree(f"{root}/{name}")
     try:
         os.replace(f"{root}/{NAME}", aside)
     except FileNotFoundError:

@@ -27,8 +27,7 @@ def foreign_files(paths: Paths, dist_info: str, events: Events) -> list[str]:
     if os.path.islink(directory) or not os.path.isdir(directory):
         return [dist_info]
     try:
-        with open(directory + "/RECORD", encoding="utf-8") as file:
-            rows = list(parse_record(file.read(), directory + "/RECORD"))
+        rows = list(parse_record(_text_of(directory + "/RECORD"), directory + "/RECORD"))
     except (OSError, UnicodeDecodeError, InputError):
         events.warned(f"{directory} has no usable RECORD: only that directory is removed")
         rows = []
@@ -41,6 +40,14 @@ def foreign_files(paths: Paths, dist_info: str, events: Events) -> list[str]:
             continue
         found.add(path)
     return sorted(found)
+
+
+def _text_of(path: str) -> str:
+    """The text of a file; of a pipe or device, where reading might never end, FileNotFoundError."""
+    if not os.path.isfile(path):
+        raise FileNotFoundError(path)
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def _is_own(path: str, paths: Paths) -> bool:
@@ -95,13 +102,7 @@ def _link_in(root: str, directory: str) -> str | None:
 def _remove_names(directory: str, names: list[str]) -> None:
     modules = set()
     for name in names:
-        try:
-            os.unlink(f"{directory}/{name}")
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        except (IsADirectoryError, PermissionError):
-            if not os.path.isdir(f"{directory}/{name}"):
-                raise
+        _unlink(f"{directory}/{name}")
         if name.endswith(".py"):
             modules.add(name[:-3])
     if not modules:
@@ -116,9 +117,20 @@ def _remove_names(directory: str, names: list[str]) -> None:
         return
     for name in compiled:
         if name.endswith(".pyc") and name.partition(".")[0] in modules:
-            os.unlink(f"{cache}/{name}")
+            _unlink(f"{cache}/{name}")
     if len(os.listdir(cache)) == 0:
         os.rmdir(cache)
+
+
+def _unlink(path: str) -> None:
+    """Remove a file; what is none stays, for whoever puts another one there."""
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (IsADirectoryError, PermissionError):
+        if not os.path.isdir(path):
+            raise
 
 
 def _with_parents(directories: Iterable[str]) -> set[str]:

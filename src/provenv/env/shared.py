@@ -165,7 +165,8 @@ def _fill(
             with open(f"{tree.files}/{path}", "rb") as file:
                 text = file.read(_LONGEST_KEPT + 1)
             if len(text) > _LONGEST_KEPT:
-                one.linked_scripts.append((path, destination, os.path.getsize(f"{tree.files}/{path}")))
+                sizes = {place: size for place, size, _, _ in tree.entries}
+                one.linked_scripts.append((path, destination, sizes[path]))
             programs.append((name, text if len(text) <= _LONGEST_KEPT else None))
     os.makedirs(paths.absolute(paths.purelib))
     sample = next((f"{tree.files}/{tree.entries[0][0]}" for tree in trees.values()), None)
