@@ -107,11 +107,11 @@ def load_if_whole(base: str) -> Known | None:
     return None if value is None else Known(*value)
 
 
-def record(base: str, known: Known) -> None:
-    """Replace the record."""
+def record(base: str, known: Known, mode: int) -> None:
+    """Replace the record; ``mode`` is that of the file, whatever the umask."""
     path = f"{base}/durable.{os.urandom(6).hex()}"
     try:
-        _write(path, pack(_MARK, (known.boot, known.since, known.windows)))
+        _write(path, pack(_MARK, (known.boot, known.since, known.windows)), mode)
         os.replace(path, base + "/durable")
     except OSError:
         if os.path.lexists(path):
@@ -132,8 +132,9 @@ def forget_pending(base: str) -> None:
 class Pending:
     """One sync: prepared before it begins, so that all it will claim is older than itself."""
 
-    def __init__(self, base: str, stamps: Mapping[str, str]) -> None:
+    def __init__(self, base: str, stamps: Mapping[str, str], mode: int) -> None:
         self._base = base
+        self._mode = mode
         self._directory = f"{base}/{_PENDING}{os.urandom(6).hex()}"
         os.mkdir(self._directory, 0o755)
         self.began = os.stat(self._directory).st_ctime_ns
@@ -141,11 +142,11 @@ class Pending:
         if stamps:
             os.mkdir(self._directory + "/synced", 0o755)
             for root, stamp in stamps.items():
-                _write(f"{self._directory}/synced/{name_of(root)}", stamp.encode())
+                _write(f"{self._directory}/synced/{name_of(root)}", stamp.encode(), mode)
 
     def promise(self, known: Known) -> None:
         """What will be recorded."""
-        _write(self._directory + "/durable", pack(_MARK, (known.boot, known.since, known.windows)))
+        _write(self._directory + "/durable", pack(_MARK, (known.boot, known.since, known.windows)), self._mode)
 
     def begin(self, places: Iterable[str]) -> None:
         """Start the sync of the file systems that hold ``places``; it goes on when this process has ended.
@@ -220,10 +221,12 @@ def is_on_disk(base: str, root: str, stamp: str) -> bool:
         return False
 
 
-def _write(path: str, data: bytes) -> None:
+def _write(path: str, data: bytes, mode: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-    descriptor = os.open(path, flags, 0o644)
+    descriptor = os.open(path, flags, mode)
     try:
+        if mode & 0o060:
+            os.chmod(path, mode)
         if os.write(descriptor, data) != len(data):
             raise OSError(28, "No space left on device", path)
     finally:

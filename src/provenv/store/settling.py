@@ -20,7 +20,7 @@ def settle(shelves: Shelves, stamps: Mapping[str, str], *, is_awaited: bool) -> 
     shelves.enter_boot()
     shelves.make(shelves.base + "/synced")
     stamps = {root: stamp for root, stamp in stamps.items() if stamp}
-    pending = Pending(shelves.base, stamps)
+    pending = Pending(shelves.base, stamps, shelves.file_mode)
     pending.promise(shelves.known.synced(pending.began))
     places = [*_parts(shelves.base), *stamps]
     if is_awaited:

@@ -10,7 +10,7 @@ from stat import S_ISDIR, S_ISGID, S_ISREG
 
 from provenv.errors import InstallError, IntegrityError
 from provenv.store.boot import boot_id
-from provenv.store.durable import Known, is_on_disk, load, load_if_whole, receipt_stamp, record
+from provenv.store.durable import Known, is_on_disk, load, load_if_whole, record
 from provenv.store.failure import told_as_install_error
 from provenv.store.guard import Guard, Share
 
@@ -57,7 +57,8 @@ class Shelves:
         self._known: Known | None = None
         self._is_group_shared: bool | None = None
         self._is_entered = False
-        self._has_published = False
+        self.has_published = False
+        """Whether there is something that may not be on disk yet."""
         self._lock = allocate_lock()
         self._private = ""
         self._private_descriptor = -1
@@ -72,11 +73,13 @@ class Shelves:
             status = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        if self.is_suspect(status.st_ctime_ns):
-            from provenv.store.suspects import is_cleared_blob
-
-            return path if is_cleared_blob(self, sha256) else None
+        if self.is_suspect(status.st_ctime_ns) and not self.is_cleared_blob(sha256):
+            return None
         return path if S_ISREG(status.st_mode) else None
+
+    def is_cleared_blob(self, sha256: str) -> bool:
+        """Whether a suspect file was looked at and is right; whoever cannot look, says no."""
+        return False
 
     def manifest(self, directory: str) -> tuple[bytes, bool] | None:
         """The manifest of a published directory, and whether its files must be checked first; None without one."""
@@ -103,6 +106,11 @@ class Shelves:
         return self._is_group_shared
 
     @property
+    def file_mode(self) -> int:
+        """The mode of what everybody who may read the store must read: the record, and the lock of readers."""
+        return 0o664 if self.is_group_shared else 0o644
+
+    @property
     def boot(self) -> str:
         """This boot of the machine."""
         if self._boot is None:
@@ -112,10 +120,9 @@ class Shelves:
     @property
     def known(self) -> Known:
         """What is known to be on disk."""
-        if self._known is None:
-            self._is_group_shared = self.is_group_shared
+        if self._known is None and self.file_mode:  # which refuses the store of somebody else
             self._known = load(self.base)
-        return self._known
+        return self._known or Known()
 
     def is_suspect(self, ctime_ns: int) -> bool:
         """Whether an object of that time must be checked before it is used: the machine may have lost its bytes."""
@@ -137,12 +144,12 @@ class Shelves:
             self.make(self.base)  # the first command of all, too, is seen by a pruner
         except OSError:
             pass
-        return Share(self.base + "/using", 0o664 if self.is_group_shared else 0o600)
+        return Share(self.base + "/using", self.file_mode)
 
     def alone(self, events: Events) -> Share:
         """Use in ``with`` to remove things: nobody takes anything out of the store meanwhile. Raises InstallError."""
         self.make(self.base)
-        return Share(self.base + "/using", 0o664 if self.is_group_shared else 0o600, is_alone=True, events=events)
+        return Share(self.base + "/using", self.file_mode, is_alone=True, events=events)
 
     @property
     def has_record(self) -> bool:
@@ -205,7 +212,7 @@ class Shelves:
         if is_directory and os.path.lexists(final) and not _is_same(source, final):
             # Damaged by a power cut or by hand, or another object's: out of the way, the new one is whole.
             self.quarantine(final)
-        self._has_published = True
+        self.has_published = True
         try:
             _move(source, final, replaces=replaces)
         except OSError:
@@ -243,37 +250,11 @@ class Shelves:
             if not os.path.isdir(directory):
                 raise
 
-    def register(self, root: str) -> None:
-        """Remember that the environment at ``root`` may use anything that it was installed from. Never fails."""
-        from provenv.store.usage import register
-
-        register(self, root)
-
-    def settle(self, *roots: str) -> None:
-        """The command is over: what it published, and the environments at ``roots``, are to get to disk.
-
-        With durability ``later`` that is begun and goes on when the process has ended; with ``now`` it is waited for;
-        InstallError when it cannot be made sure. Without anything published and without ``roots`` nothing happens.
-        """
-        if (not self._has_published and not roots) or self.durability == "never" or not self.boot:
-            return
-        from provenv.store.settling import settle
-
-        self._has_published = False
-        if self.durability == "now":
-            with told_as_install_error("write to disk", self.root):
-                settle(self, {root: receipt_stamp(root) for root in roots}, is_awaited=True)
-            return
-        try:
-            settle(self, {root: receipt_stamp(root) for root in roots}, is_awaited=False)
-        except OSError:
-            # Nothing is claimed then, so it will be checked after the next boot.
-            return
-
     def enter_boot(self) -> None:
         """Before the first change in this boot: what was not synced in the last one becomes suspect for good."""
         if self._is_entered:
             return
+        mode = self.file_mode
         self.make(self.base)
         self._known = known = load(self.base)
         if known.boot != self.boot:
@@ -282,13 +263,13 @@ class Shelves:
             now_ns = os.stat(probe).st_ctime_ns
             os.rmdir(probe)
             self._known = known.in_boot(self.boot, now_ns)
-            record(self.base, self._known)
+            record(self.base, self._known, mode)
         self._is_entered = True
 
     def tell_known(self, change: Callable[[Known], Known]) -> None:
         """Change the record of what is on disk."""
         self._known = change(load(self.base))
-        record(self.base, self._known)
+        record(self.base, self._known, self.file_mode)
 
     def _enter(self) -> None:
         """Make the private directory of this process: as long as it lives, it holds a lock on it."""

@@ -24,6 +24,7 @@ import os
 
 from provenv.errors import InstallError
 from provenv.events import Events
+from provenv.store.durable import receipt_stamp
 from provenv.store.failure import told_as_install_error
 from provenv.store.receiving import Receiver
 from provenv.store.shelves import Shelves, checked
@@ -68,6 +69,12 @@ class Store(Shelves):
                     while chunk := source.read(1 << 20):
                         receiver.write(chunk)
         return receiver.sha256
+
+    def is_cleared_blob(self, sha256: str) -> bool:
+        """Whether a suspect file has the hash that it is named by; if not, it is in the quarantine now."""
+        from provenv.store.suspects import is_cleared_blob
+
+        return is_cleared_blob(self, sha256)
 
     # Trees
 
@@ -135,6 +142,35 @@ class Store(Shelves):
             finally:
                 self.discard(directory)
         return tree
+
+    # Beside the objects
+
+    def register(self, root: str) -> None:
+        """Remember that the environment at ``root`` may use anything that it was installed from. Never fails."""
+        from provenv.store.usage import register
+
+        register(self, root)
+
+    def settle(self, *roots: str) -> None:
+        """The command is over: what it published, and the environments at ``roots``, are to get to disk.
+
+        With durability ``later`` that is begun and goes on when the process has ended; with ``now`` it is waited for;
+        InstallError when it cannot be made sure. Without anything published and without ``roots`` nothing happens.
+        """
+        if (not self.has_published and not roots) or self.durability == "never" or not self.boot:
+            return
+        from provenv.store.settling import settle
+
+        self.has_published = False
+        if self.durability == "now":
+            with told_as_install_error("write to disk", self.root):
+                settle(self, {root: receipt_stamp(root) for root in roots}, is_awaited=True)
+            return
+        try:
+            settle(self, {root: receipt_stamp(root) for root in roots}, is_awaited=False)
+        except OSError:
+            # Nothing is claimed then, so it will be checked after the next boot.
+            return
 
     # Byte code
 
