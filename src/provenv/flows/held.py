@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from provenv.flows.aimed import Aim
 from provenv.flows.conflict import lines_in
 from provenv.flows.describe import ASKED
-from provenv.flows.newer import newest, with_newest
+from provenv.flows.newer import newest, refused_newest, with_newest
 from provenv.flows.places import Places
 from provenv.flows.solving import answered
 from provenv.flows.trial import Budget, Refusal, Subject
@@ -70,6 +70,9 @@ class _Held:
         for name, lines in self._direct().items():
             view = self._subject.answers.view(name) if name in self._chosen else None
             candidate = view.candidate(self._chosen[name]) if view is not None else 0
+            if view is not None and candidate and (told := refused_newest(view, candidate)) is not None:
+                yield f"{name} {self._chosen[name]} (newest {told[0]}): {told[1]}"
+                continue
             # The usual case is decided here: the newest was chosen.
             if view is None or not 0 < candidate < newest(view):
                 continue

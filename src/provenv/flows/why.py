@@ -184,7 +184,7 @@ class _Explained:
         return Newer(version=version, is_known=True, story=(), others=tuple(others))
 
     def _unusable(self) -> Iterator[tuple[str, str]]:
-        """Newer final versions that are no candidates."""
+        """Newer final versions that are no candidates, or that the machine of the target cannot run."""
         here = Version(self._view.versions[self._candidate - 1])
         found = []
         for text, reason in self._view.excluded:
@@ -192,6 +192,11 @@ class _Explained:
                 version = Version(text)
                 if version > here and not version.is_prerelease:
                     found.append((version, text, reason))
+        for reason, mask in self._view.refused.items():
+            for candidate in range(self._candidate + 1, self._view.size + 1):
+                text = self._view.versions[candidate - 1]
+                if mask >> candidate & 1 and not Version(text).is_prerelease:
+                    found.append((Version(text), text, reason))
         for _, text, reason in sorted(found):
             yield text, reason
 

@@ -318,7 +318,17 @@ class Answers:
             self._warn_undated(view)
         if view.pre or view.others or view.first:
             self.tiers[view.name] = self._tiers(view)
-        if (pin := self._pins.get(view.name)) and (candidate := view.candidate(pin)):
+        pin = self._pins.get(view.name)
+        if pin is None:
+            return
+        if view.builds and not (view.candidate(pin) and "+" in pin):
+            # Another target has it: the same release, in the build that is right here.
+            release = pin.partition("+")[0]
+            same = [at for at, version in enumerate(view.versions, 1) if version.partition("+")[0] == release]
+            mask = sum(1 << at for at in same)
+            if mask:
+                self.prefer[view.name] = mask & view.first or mask
+        elif candidate := view.candidate(pin):
             self.prefer[view.name] = 1 << candidate
 
     def _tiers(self, view: View) -> tuple[int, ...]:

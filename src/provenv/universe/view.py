@@ -33,9 +33,9 @@ class View:
     ``sources`` are the candidates that must be built, ``capped`` tells the ``Requires-Python`` of those whose upper
     bound is below the target, ``others`` tells the index of candidates that another one than
     ``index`` offers. With ``exclude-newer`` the view holds for every cut-off in ``window`` (after the first moment, up
-    to the second), and ``undated`` counts the files of which the index tells no upload time. ``refused`` maps a reason to
-    the candidates that the machine of the target cannot run; ``builds`` maps a build (``cu126``, ``cpu``, or "" for none)
-    to its candidates, for packages that must come from one build; those in ``first`` are better than all others.
+    to the second), and ``undated`` counts the files of which the index tells no upload time. ``refused`` maps a reason
+    to the candidates that the machine of the target cannot run; ``builds`` maps a build (``cu126``, ``cpu``, or "" for
+    none) to its candidates, for packages that must come from one build; those in ``first`` are better than all others.
     """
 
     __slots__ = (

@@ -1,0 +1,138 @@
+"""Targets with a machine: the newest PyTorch that runs there, from the right build, and why not a newer one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.worlds.house import House
+from tests.worlds.torch_index import TorchIndex, fill
+
+__all__: list[str] = []
+
+
+@pytest.fixture(scope="module")
+def shelves(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    default, builds = tmp_path_factory.mktemp("default"), tmp_path_factory.mktemp("builds")
+    fill(default, builds)
+    return default, builds
+
+
+@pytest.fixture
+def pytorch(house: House, shelves: tuple[Path, Path]) -> Iterator[TorchIndex]:
+    for wheel in shelves[0].iterdir():
+        (house.server.directory / wheel.name).symlink_to(wheel)
+    with TorchIndex(shelves[1]) as index:
+        (house.directory / "ours.toml").write_text(f'index = [{{ url = "{index.url}", source = "a test" }}]\n')
+        yield index
+
+
+def write(house: House, targets: str, *requirements: str) -> None:
+    house.project(*requirements, more=f'[tool.provenv]\nrules = ["ours.toml"]\n{targets}', requires_python=">=3.12")
+
+
+def target(name: str, *, gpus: str = "", driver: str = "", platform: str = "linux-x86_64", more: str = "") -> str:
+    lines = [f"[tool.provenv.targets.{name}]", f'platform = "{platform}"', 'python = "3.12"']
+    lines += [f"gpus = [{gpus}]"] if gpus else []
+    lines += [f'driver = "{driver}"'] if driver else []
+    return "\n".join(lines) + f"\n{more}\n"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "driver", "version"),
+    [
+        ('"V100"', "580.65.06", "2.14.1+cu126"),
+        ('"H100"', "580.65.06", "2.15.0+cu132"),
+        ('"H100"', "535.104.05", "2.14.1+cu126"),
+        ('"B200"', "570.124.06", "2.11.0+cu128"),
+        ('"A100"', "520.61.05", "2.7.1+cu118"),
+        ('"V100", "H100"', "580.65.06", "2.14.1+cu126"),
+    ],
+)
+def test_the_newest_that_the_machine_runs(
+    house: House, pytorch: TorchIndex, gpus: str, driver: str, version: str
+) -> None:
+    write(house, target("train", gpus=gpus, driver=driver), "torch", "torchvision")
+    house.do("lock")
+    locked = house.locked()
+    assert locked["torch"] == version
+    assert locked["torchvision"].partition("+")[2] == version.partition("+")[2], "one build for both"
+
+
+def test_without_a_gpu_the_cpu_build(house: House, pytorch: TorchIndex) -> None:
+    write(house, target("runner"), "torch", "torchvision")
+    house.do("lock")
+    assert house.locked()["torch"] == "2.15.0+cpu"
+    assert not [name for name in house.locked() if name.startswith("nvidia")]
+
+
+def test_one_lock_for_a_mac_a_runner_and_three_gpus(house: House, pytorch: TorchIndex) -> None:
+    targets = (
+        target("laptop", platform="macos-arm64")
+        + target("runner")
+        + target("old", gpus='"V100"', driver="580.65.06")
+        + target("train", gpus='"H100"', driver="580.65.06")
+        + target("new", gpus='"B200"', driver="610.43.02")
+    )
+    write(house, targets, "torch", "torchvision")
+    house.do("lock")
+    found = {}
+    for name in ("laptop", "runner", "old", "train", "new"):
+        text = house.do("export", "--target", name).out
+        found[name] = next(line.split()[0].split("==")[1] for line in text.splitlines() if line.startswith("torch=="))
+    assert found == {
+        "laptop": "2.15.0",
+        "runner": "2.15.0+cpu",
+        "old": "2.14.1+cu126",
+        "train": "2.15.0+cu132",
+        "new": "2.15.0+cu132",
+    }
+    again = house.lock_file.read_bytes()
+    house.do("lock", "--refresh")
+    assert house.lock_file.read_bytes() == again
+
+
+def test_a_conflict_with_the_machine_reads_like_any_other(house: House, pytorch: TorchIndex) -> None:
+    write(house, target("train", gpus='"A100"', driver="520.61.05"), "torch>=2.8")
+    told = house.refused("lock")
+    assert "NVIDIA driver 525.60.13 or newer" in told
+    assert "machine train has 520.61.05" in told
+
+
+def test_why_not_newer_names_the_machine(house: House, pytorch: TorchIndex) -> None:
+    write(house, target("train", gpus='"V100"', driver="580.65.06"), "torch")
+    told = house.do("lock")
+    assert "V100" in told.err, told.err
+    assert "2.15.0" in told.err
+
+
+def test_an_index_that_is_down_is_passed_over(house: House, pytorch: TorchIndex) -> None:
+    pytorch.is_down = True
+    write(house, target("train", gpus='"V100"', driver="580.65.06"), "torch")
+    told = house.do("lock")
+    assert house.locked()["torch"] == "2.10.0"
+    assert "is passed over" in told.err
+
+
+def test_no_other_index_is_asked_when_the_default_one_is_replaced(house: House, pytorch: TorchIndex) -> None:
+    house.project("torch", more=target("train", gpus='"V100"', driver="580.65.06"), requires_python=">=3.12")
+    house.do("lock")
+    assert house.locked()["torch"] == "2.10.0"
+    assert pytorch.requests == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"gpus": '"H10O"'}, "`H10O` is no GPU that the rules know"),
+        ({"driver": "new"}, "`new` is no driver version"),
+        ({"gpus": '"V100"', "driver": "590.44.01"}, "no longer knows V100"),
+    ],
+)
+def test_a_machine_that_cannot_be(house: House, pytorch: TorchIndex, words: dict[str, str], told: str) -> None:
+    write(house, target("train", **words), "torch")
+    message = house.refused("lock")
+    assert told in message
+    assert "tool.provenv.targets.train." in message
