@@ -14,6 +14,9 @@ Case = TypeVar("Case")
 IS_NIGHTLY = os.environ.get("PROVENV_TEST_NIGHTLY") == "1"
 """Whether everything runs."""
 
+_NOTES = os.environ.get("PROVENV_TEST_NOTES")
+"""Read once: tests that live in a house of their own hide our variables."""
+
 
 def share(cases: Sequence[Case], count: int) -> list[Case]:
     """All cases at night; else ``count`` of them, evenly spread, the first and the last among them."""
@@ -30,8 +33,7 @@ def note(line: int, test: str, *, cases: int, failures: int, remark: str = "") -
 
     ``line`` is the line of the bar it belongs to; ``test`` names it in the table.
     """
-    path = os.environ.get("PROVENV_TEST_NOTES")
-    if path:
-        with open(path, "a", encoding="utf-8") as file:
+    if _NOTES:
+        with open(_NOTES, "a", encoding="utf-8") as file:
             row = {"line": line, "test": test, "cases": cases, "failures": failures, "remark": remark}
             file.write(json.dumps(row) + "\n")
