@@ -118,10 +118,12 @@ class _Reader:
         second = self.read(_BLOCK) if block else b""
         if any(second):
             self.refuse("two blocks of zeros at the end", "one, and more behind it")
-        if len(second) < _BLOCK:
+        if 0 < len(second) < _BLOCK:
+            self.refuse("whole blocks", f"one of {len(second)} bytes at the end")
+        if not second:
             self.judge.frown("two blocks of zeros at the end", "the end of the file")
         while rest := self.read(_PIECE):
-            if any(rest):
+            if rest.strip(b"\0"):
                 self.refuse("nothing behind the end of the archive", "more bytes")
         return None
 

@@ -1,0 +1,296 @@
+"""Hostile archives are refused: nothing outside is touched, nothing stays, no memory is eaten, no word is unclear.
+
+The cases: ``tests/worlds/hostile_wheels.py`` and ``hostile_sdists.py``, which are right but for one fault each, and the
+collections of others in ``tests/data/hostile``.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provenv.archives.judge import Judge
+from provenv.archives.zip import contents, read_archive
+from provenv.build.source import unpack_source
+from provenv.errors import IntegrityError, ProvenvError
+from provenv.store.store import Store
+from provenv.wheel.contents import check_metadata, check_record, check_tags
+from provenv.wheel.filename import WheelName
+from provenv.wheel.metadata import parse_entry_points
+from provenv.wheel.record import parse_record
+from provenv.wheel.scripts import check_entry_point
+from tests.rig.scale import IS_NIGHTLY, note, share
+from tests.worlds.hostile_sdists import hostile_sdists, sloppy_sdists
+from tests.worlds.hostile_wheels import FILENAME, hostile_wheels, sloppy_wheels
+from tests.worlds.house import House, snapshot
+from tests.worlds.sdists import build_sdist
+
+ROOT = Path(__file__).parents[2]
+
+#: What others call hostile, or only odd, and what is taken here, by its reason.
+TAKEN = {
+    "a checksum is only a number: RECORD has hashes": (
+        "malo/zip/iffy/crc_collision_empty_nonempty.zip",
+        "malo/zip/iffy/crc_collision_two_nonempty.zip",
+        "malo/zip/iffy/crc_zero_nonempty.zip",
+    ),
+    "wheels have no entries for directories": ("malo/zip/iffy/nosubdir.zip",),
+    "a data descriptor that agrees with both headers": (
+        "malo/zip/accept/data_descriptor.zip",
+        "malo/zip/accept/data_descriptor_zip64.zip",
+        "warehouse/reject/data_descriptor.zip",
+        "warehouse/reject/data_descriptor_zip64.zip",
+    ),
+    "an archive without members: no wheel, and refused as one": (
+        "rs-async-zip/empty-buffer-boundary.zip",
+        "rs-async-zip/empty-with-max-comment.zip",
+        "rs-async-zip/empty.zip",
+    ),
+    "GNU's format, which Python wrote until 3.7": (
+        "malo/tar/iffy/gnu_magic.tar",
+        "malo/tar/reject/gnu_longlink.tar",
+        "malo/tar/reject/gnu_longname.tar",
+        "tokio-tar/7z_long_path.tar",
+    ),
+    "a name of 100 bytes fills its field": ("malo/tar/iffy/name_no_nul.tar",),
+    "a long name stands in a record, its begin in the header": ("malo/tar/iffy/pax_path_nonzero_fixed.tar",),
+    "links that stay inside are copied": (
+        "malo/tar/malicious/hardlink.tar",
+        "malo/tar/malicious/pax_linkpath_symlink.tar",
+        "malo/tar/malicious/symlink.tar",
+        "tokio-tar/link.tar",
+    ),
+    "nothing is wrong with it, other readers were": (
+        "tokio-tar/directory.tar",
+        "tokio-tar/file_times.tar",
+        "tokio-tar/pax-hidden-entry.tar",
+        "tokio-tar/pax-phantom-entry.tar",
+        "tokio-tar/pax.tar",
+        "tokio-tar/pax2.tar",
+        "tokio-tar/paxlongname.tar",
+        "tokio-tar/reading_files.tar",
+        "tokio-tar/simple.tar",
+        "tokio-tar/simple_missing_last_header.tar",
+        "tokio-tar/xattrs.tar",
+    ),
+}
+_PEAK = 256 << 20
+_SECONDS = 5.0
+
+
+def test_every_hostile_archive_is_refused(tmp_path: Path) -> None:
+    lengths = 7 if IS_NIGHTLY else 2
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.worlds.hostile_trial", str(tmp_path), str(lengths)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
+    peak = told.pop()["peak"]
+    taken = {name for names in TAKEN.values() for name in names}
+    taken |= {one["name"] for one in told if "/accept/" in one["name"]}
+    bad = [one for one in told if (one["verdict"] == "refused") == (one["name"] in taken)]
+    bad += [one for one in told if one["verdict"] == "crashed" or one["touched"]]
+    bad += [one for one in told if one["seconds"] > _SECONDS * (1 if IS_NIGHTLY else 4)]
+    unclear = [one for one in told if one["verdict"] == "refused" and not _is_clear(one)]
+    names = {one["name"].rpartition(" ")[0] if one["name"][-1].isdigit() else one["name"] for one in told}
+    refused = [one for one in told if one["verdict"] == "refused"]
+    remark = (
+        f"{len(names - taken)} archives, {peak >> 20} MiB at most, {max(one['seconds'] for one in told)} s the longest"
+    )
+    note(6, "hostile archives are refused", cases=len(refused), failures=len(bad) + len(unclear), remark=remark)
+    assert bad == []
+    assert unclear == []
+    assert len(names - taken) >= 700
+    assert peak < _PEAK
+
+
+def _is_clear(told: dict[str, Any]) -> bool:
+    """One line that names the archive."""
+    message = told["message"]
+    filename = (
+        told["name"].rpartition("/")[2] if "/" in told["name"] else "-1.0" if "name" not in told["name"] else "demo"
+    )
+    return len(message.splitlines()) == 1 and (filename in message or "demo" in message)
+
+
+@pytest.mark.parametrize(("name", "data"), [pytest.param(name, data, id=name) for name, data in sloppy_wheels()])
+def test_a_sloppy_wheel_passes_by_the_users_word_only(tmp_path: Path, name: str, data: bytes) -> None:
+    path = tmp_path / FILENAME
+    path.write_bytes(data)
+    strict, lax = (Store(tmp_path / "store", durability="never") for _ in range(2))
+    sha256 = strict.adopt(path)
+    with pytest.raises(IntegrityError) as caught:
+        strict.unpack(sha256, FILENAME)
+    assert 'lax-archives = ["demo"]' in (caught.value.hint or "")
+    lax.lax.add(sha256)
+    tree = lax.unpack(sha256, FILENAME)
+    assert tree.is_lax
+    assert (Path(tree.files) / "demo/__init__.py").read_text() == "x = 1\n"
+    found = lax.tree(sha256)
+    assert found is not None
+    assert found.is_lax
+    # What one project lets pass is not there for another one that shares the store.
+    assert strict.tree(sha256) is None
+    with pytest.raises(IntegrityError):
+        strict.unpack(sha256, FILENAME)
+
+
+def test_a_waiver_makes_no_hostile_archive_pass(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", durability="never")
+    for name, filename, data in hostile_wheels():
+        path = tmp_path / filename
+        path.write_bytes(data)
+        sha256 = store.adopt(path)
+        store.lax.add(sha256)
+        with pytest.raises(ProvenvError):
+            pytest.fail(f"{name}: {store.unpack(sha256, filename)}")
+    for number, (name, filename, data) in enumerate(share(list(hostile_sdists()), 120)):
+        path = tmp_path / filename
+        path.write_bytes(data)
+        into = tmp_path / str(number)
+        into.mkdir()
+        with pytest.raises(ProvenvError):
+            pytest.fail(
+                f"{name}: {unpack_source(str(path), str(into), filename=filename, package='demo', is_lax=True)}"
+            )
+
+
+@pytest.mark.parametrize(
+    ("filename", "data"), [pytest.param(filename, data, id=name) for name, filename, data in sloppy_sdists()]
+)
+def test_a_sloppy_source_archive_passes_by_the_users_word_only(tmp_path: Path, filename: str, data: bytes) -> None:
+    path = tmp_path / filename
+    path.write_bytes(data)
+    for into in ("strict", "lax"):
+        (tmp_path / into).mkdir()
+    with pytest.raises(IntegrityError) as caught:
+        unpack_source(str(path), str(tmp_path / "strict"), package="demo")
+    assert 'lax-archives = ["demo"]' in (caught.value.hint or "")
+    top = unpack_source(str(path), str(tmp_path / "lax"), package="demo", is_lax=True)
+    assert Path(top, "setup.py").exists()
+
+
+_BY_COMMAND = (
+    "name-up", "name-absolute", "name-nul", "twice", "file-and-directory", "kind-symlink", "two-archives",
+    "member-hidden", "tar-and-zip", "central-name", "local-size-more", "central-encrypted", "deflate-cut", "bomb",
+    "info-other-name", "metadata-other-version", "wheel-version-2", "record-wrong-hash", "record-lists-outside-0",
+    "script-python", "script-up", "reference-call", "data-config",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", share(_BY_COMMAND, 6))
+def test_commands_end_with_one_clear_line_and_leave_everything_as_it_was(house: House, name: str) -> None:
+    house.wheel("demo", "0.9")
+    _project(house, "demo")
+    house.do("sync")
+    path = house.root / FILENAME
+    path.write_bytes(next(data for one, _, data in hostile_wheels() if one == name))
+    _project(house, f"demo @ {path.as_uri()}")
+    before, locked = snapshot(house.environment), house.lock_file.read_bytes()
+    if house.give("lock").code:
+        message = house.refused("lock")
+        assert house.lock_file.read_bytes() == locked
+    else:
+        # To lock, METADATA was enough.
+        locked = house.lock_file.read_bytes()
+        message = house.refused("sync")
+        assert house.lock_file.read_bytes() == locked
+    assert "demo" in message
+    assert snapshot(house.environment) == before
+
+
+def test_the_lock_records_the_waiver_and_nobody_else_profits(house: House) -> None:
+    path = house.root / FILENAME
+    path.write_bytes(dict(sloppy_wheels())["twins-case"])
+    wish = f"demo @ {path.as_uri()}"
+    _project(house, wish)
+    message = house.refused("sync")
+    assert "'demo/X.py'" in message
+    assert 'write `lax-archives = ["demo"]` into [tool.provenv] and run `provenv lock`' in message
+    _project(house, wish, more='[tool.provenv]\nlax-archives = ["Demo"]\n')
+    house.do("lock")
+    assert "[packages.tool.provenv]\nlax-archive = true\n" in house.lock_file.read_text()
+    house.do("sync", "--locked")
+    assert (house.site / "demo/X.py").read_text() == (house.site / "demo/x.py").read_text() == "x"
+    shutil.rmtree(house.environment)
+    house.do("sync", "--frozen")
+    _project(house, wish)
+    shutil.rmtree(house.environment)
+    assert "'demo/X.py'" in house.refused("sync")
+    assert "lax" not in house.lock_file.read_text()
+
+
+def test_a_sloppy_source_archive_is_built_where_the_project_says_so(house: House) -> None:
+    made = build_sdist(house.root, "demo")
+    with tarfile.open(made) as source:
+        source.extractall(house.root / "raw", filter="data")
+    made.unlink()
+    with tarfile.open(made, "w:gz") as archive:
+        archive.add(house.root / "raw/demo-1.0", "./demo-1.0")
+        for name in ("x", "X"):
+            archive.addfile(tarfile.TarInfo(f"demo-1.0/{name}"))
+    wish = f"demo @ {made.as_uri()}"
+    _project(house, wish)
+    assert "lax-archives" in house.refused("sync")
+    _project(house, wish, more='[tool.provenv]\nlax-archives = ["demo"]\n')
+    house.do("sync")
+    assert house.installed() == {"demo": "1.0"}
+
+
+def _project(house: House, wish: str, more: str = "") -> None:
+    house.project(wish, more=more)
+    house.project_file.write_text(house.project_file.read_text().replace('name = "demo"', 'name = "mine"'))
+
+
+def test_no_real_wheel_is_refused() -> None:
+    """Directories with wheels of others, ``PROVENV_TEST_WHEELS``: none is refused, and none needs a waiver."""
+    places = os.environ.get("PROVENV_TEST_WHEELS")
+    if not places:
+        pytest.skip("PROVENV_TEST_WHEELS names no directories with wheels")
+    paths = sorted(path for place in places.split(os.pathsep) for path in Path(place).rglob("*.whl"))
+    refused = []
+    for path in share(paths, 30):
+        try:
+            _examine(path)
+        except ProvenvError as error:
+            refused.append(str(error))
+    note(6, "wheels of others are taken", cases=len(share(paths, 30)), failures=len(refused))
+    assert refused == []
+
+
+def _examine(path: Path) -> None:
+    """All checks of a wheel but the hashes of its members."""
+    name = WheelName.from_filename(path.name)
+    judge = Judge(path.name, package=name.name)
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        memoryview(data) as view,
+    ):
+        members = {member.path: member for member in read_archive(view, path.name, judge)}
+        (info,) = {one.partition("/")[0] for one in members if one.partition("/")[0].endswith(".dist-info")}
+
+        def text(file: str) -> str:
+            return b"".join(contents(view, members[f"{info}/{file}"], judge)).decode()
+
+        check_record(members, parse_record(text("RECORD"), path.name), info, judge)
+        check_metadata(text("METADATA"), name, info, judge)
+        check_tags(text("WHEEL"), name, info, judge)
+        if f"{info}/entry_points.txt" in members:
+            for group, script, reference in parse_entry_points(text("entry_points.txt"), path.name):
+                if group in ("console_scripts", "gui_scripts"):
+                    check_entry_point(script, reference, path.name)
