@@ -80,10 +80,13 @@ class _Before:
             if _content(path) not in (content, self._ends[path]):
                 wrong.append(f"{path.name} is neither old nor new")
         # Damage that was there before is no lie of the killed command.
-        if (place.environment / "provenv-receipt").exists() and not self._is_damaged:
-            judged = [judge(place.environment, one, has_imports=False) for one in self._installed if one is not None]
-            if all(judged):
-                wrong.append(f"there is a receipt, but {judged[-1:]}")
+        if self._is_damaged or not place.environment.exists():
+            return wrong
+        judged = [judge(place.environment, one, has_imports=False) for one in self._installed if one is not None]
+        if all(judged) and (place.environment / "provenv-receipt").exists():
+            wrong.append(f"there is a receipt, but {judged[-1:]}")
+        if all(judged) and place.run("run", "--no-sync", "python", "-c", "").code == 0:
+            wrong.append(f"`run --no-sync` runs in an environment of which is true: {judged[-1:]}")
         return wrong
 
     def _whole(self) -> list[Path] | None:
