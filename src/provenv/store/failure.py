@@ -18,6 +18,8 @@ _HINTS = {
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "check who owns that directory",
     errno.EPERM: "check who owns that directory",
+    errno.ENOLCK: "the file system knows no locks, and without them this is not safe",
+    errno.EOPNOTSUPP: "the file system knows no locks, and without them this is not safe",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
 }
 
