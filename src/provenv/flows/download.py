@@ -35,6 +35,8 @@ _UNPACKED_SIDE_BY_SIDE = 4
 """Wheels that are unpacked at a time: while one is being finished, there is work in the others."""
 _LOOKED_AFTER = 0.2
 """Seconds until a wheel that another process works on is looked at again."""
+_LONGEST_WAIT = 1.0
+"""Seconds until this thread looks up, should a signal not have woken it."""
 
 
 def fetch_missing(world: World, store: Store, wanted: Sequence[Wanted]) -> Mapping[str, Tree]:
@@ -154,7 +156,7 @@ class _Work:
     def _await_news(self) -> None:
         """Until something is done, or it is time to look at what others work on."""
         try:
-            self._news.get(timeout=_LOOKED_AFTER if self._busy else None)
+            self._news.get(timeout=_LOOKED_AFTER if self._busy else _LONGEST_WAIT)
             while True:
                 self._news.get_nowait()
         except Empty:

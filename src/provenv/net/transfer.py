@@ -70,7 +70,9 @@ class Transfer:
         curl.setopt(pycurl.URL, self._url.encode())
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.PIPEWAIT, 1)
+        # Pages wait for the first connection to their host, to share it. A file does not: over HTTP/1 it would wait
+        # until the one before it has come to its end.
+        curl.setopt(pycurl.PIPEWAIT, int(self.request.write is None))
         curl.setopt(pycurl.BUFFERSIZE, _BUFFER)
         curl.setopt(pycurl.TCP_KEEPALIVE, 1)
         curl.setopt(pycurl.USERAGENT, settings.user_agent)
