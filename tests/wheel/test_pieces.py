@@ -166,3 +166,8 @@ def test_windows_launchers_are_a_stub_and_an_archive() -> None:
     assert data.startswith(b"MZ")
     assert rb'#!"C:\my env\Scripts\pythonw.exe"' in data
     assert b"from pkg import main" in zipfile.ZipFile(io.BytesIO(data)).read("__main__.py")
+
+
+def test_hashes_in_hexadecimal_are_read_too() -> None:
+    rows = parse_record("a.py,sha256=" + "0a" * 32 + ",1\n", "x")
+    assert rows["a.py"].digest == bytes([10]) * 32

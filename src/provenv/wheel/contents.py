@@ -58,15 +58,14 @@ def check_metadata(text: str, name: WheelName, dist_info: str, judge: Judge) -> 
 
 
 def check_tags(text: str, name: WheelName, dist_info: str, judge: Judge) -> None:
-    """WHEEL names a tag that the file's name has; not each of them, for renaming changes tags, and some backends do."""
-    from packaging.tags import parse_tag
-
+    """WHEEL is for a Python that the file's name is for. Platforms differ: wheels are renamed when they are repaired."""
     said = {
-        tag
-        for line in text.splitlines()
-        if line[:4].lower() == "tag:" and line.count("-") >= 2
-        for tag in parse_tag(line[4:].strip())
+        (interpreter, abi)
+        for line in text.lower().splitlines()
+        if line.startswith("tag:") and line.count("-") == 2
+        for interpreter in line[4:].split("-")[0].strip().split(".")
+        for abi in line.split("-")[1].split(".")
     }
-    if said.isdisjoint(name.tags):
-        told = ", ".join(sorted(map(str, said))[:9])
+    if said.isdisjoint({(tag.interpreter, tag.abi) for tag in name.tags}):
+        told = ", ".join(sorted("-".join(pair) for pair in said)[:9])
         judge.frown("a tag of the file's name", told or "none", f"{dist_info}/WHEEL")

@@ -56,7 +56,9 @@ def parse_record(text: str, where: str) -> dict[str, RecordRow]:
         try:
             if hash_text:
                 algorithm, _, encoded = hash_text.partition("=")
-                digest = digest_from_record(encoded)
+                # Some backends write hexadecimal; by its length it is nothing else.
+                is_hex = len(encoded) == 2 * _ALGORITHMS.get(algorithm, 0)
+                digest = bytes.fromhex(encoded) if is_hex else digest_from_record(encoded)
             if size_text:
                 size = int(size_text)
         except ValueError as problem:

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from provenv.errors import InputError
 
-__all__ = ["check_data_path", "check_entry_point", "check_script_name", "launcher", "rewritten", "shebang", "windows_launcher"]
+__all__ = [
+    "check_data_path",
+    "check_entry_point",
+    "check_script_name",
+    "launcher",
+    "rewritten",
+    "shebang",
+    "windows_launcher",
+]
 
 _RESERVED = {
     "activate",
