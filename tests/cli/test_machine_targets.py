@@ -99,6 +99,8 @@ def test_a_conflict_with_the_machine_reads_like_any_other(house: House, pytorch:
     told = house.refused("lock")
     assert "NVIDIA driver 525.60.13 or newer" in told
     assert "machine train has 520.61.05" in told
+    assert "relax `torch>=2.8` to `torch>=2.7.1` (pyproject.toml:6): solves with torch 2.7.1+cu118" in told
+    assert "update the NVIDIA driver from 520.61.05 to 525.60.13 or newer" in told
 
 
 def test_why_not_newer_names_the_machine(house: House, pytorch: TorchIndex) -> None:

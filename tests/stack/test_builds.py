@@ -54,7 +54,7 @@ def test_a_version_names_its_build() -> None:
 def test_what_a_machine_runs(version: str, driver: str, gpu: tuple[str, Numbers], kind: str | None) -> None:
     needs = needs_of(TABLES, "torch", version, "linux-x86_64")
     found = None if needs is None else unmet(TABLES, needs, system="linux", driver=driver, gpus=[gpu])
-    assert (None if found is None else found[0]) == kind
+    assert (None if found is None else found.kind) == kind
 
 
 def test_every_gpu_must_be_served() -> None:
@@ -62,16 +62,16 @@ def test_every_gpu_must_be_served() -> None:
     assert needs is not None
     found = unmet(TABLES, needs, system="linux", driver="580.65.06", gpus=[H100, B200])
     assert found is not None
-    assert "B200 (compute capability 10.0)" in found[1]
+    assert "B200 (compute capability 10.0)" in found.reason
 
 
 def test_other_packages_by_their_names() -> None:
     needs = needs_of(TABLES, "nvidia-cublas-cu12", "12.8.4.1", "linux-x86_64")
     assert needs is not None
-    assert unmet(TABLES, needs, system="linux", driver="520.61.05", gpus=[A100]) == (
-        "driver",
-        "it is built for CUDA 12, which needs NVIDIA driver 525.60.13 or newer",
-    )
+    found = unmet(TABLES, needs, system="linux", driver="520.61.05", gpus=[A100])
+    assert found is not None
+    assert (found.kind, found.what) == ("driver", "525.60.13")
+    assert found.reason == "it is built for CUDA 12, which needs NVIDIA driver 525.60.13 or newer"
     toolkit = needs_of(TABLES, "cuda-toolkit", "13.0.2", "linux-x86_64")
     assert toolkit is not None
     assert toolkit.cuda == (13,)

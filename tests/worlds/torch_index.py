@@ -87,8 +87,8 @@ class TorchIndex:
             return None
         links = ""
         for one in wheels:
-            place, digest = one.name.replace("+", "%2B"), hashlib.sha256(one.read_bytes()).hexdigest()
-            links += f'<a href="/whl/{build}/{place}#sha256={digest}">{one.name}</a><br/>\n'
+            path, digest = one.name.replace("+", "%2B"), hashlib.sha256(one.read_bytes()).hexdigest()
+            links += f'<a href="/whl/{build}/{path}#sha256={digest}">{one.name}</a><br/>\n'
         return f"<!DOCTYPE html><html><body>{links}</body></html>".encode()
 
 

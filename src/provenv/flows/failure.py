@@ -128,6 +128,8 @@ def _told(change: Change, places: Places) -> str:
         return f'let pre-releases count with `prerelease = "{change.after}"`'
     if change.kind == "conflicts":
         return f"never install them together, with `{change.after}` in [tool.provenv]"
+    if change.kind == "driver":
+        return f"update the NVIDIA driver from {change.before} to {change.after} or newer ({place})"
     if change.kind == "override":
         return f"add `{change.after}` to {place}, against what others say of it"
     if change.after is None:

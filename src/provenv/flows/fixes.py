@@ -35,7 +35,8 @@ class Change:
 
     kind: str
     """``relax``, ``extras`` (one less), ``prerelease``, ``yanked``, ``python``, ``override`` (``where`` is a list that
-    ``after`` is added to), ``conflicts`` (``after`` is a line for the table of settings) or ``remove``."""
+    ``after`` is added to), ``conflicts`` (``after`` is a line for the table of settings), ``driver`` (of a target) or
+    ``remove``."""
     where: str
     before: str | None
     """None for what is added."""
@@ -108,6 +109,7 @@ class _Search:
                     seen.add(frozenset(way))
                     ways.append(way)
         self._relax_beside(conflict)
+        self._update_driver(conflict)
         self._declare_conflict(conflict.places)
         # To leave out the only line of a conflict is always possible, and no news.
         self._admit_prereleases(conflict)
@@ -177,6 +179,22 @@ class _Search:
         if outcome and not isinstance(outcome, Refusal):
             change = Change(kind="prerelease", where=_PRERELEASES, before=None, after=_DEFAULT_PRERELEASE)
             self._keep((change,), _PRERELEASE, _PRERELEASE, [*hidden, *self._told], outcome)
+
+    def _update_driver(self, conflict: Conflict) -> None:
+        """Another driver on the machine, as old as will do."""
+        machine = self._subject.target["machine"]
+        if machine is None or machine["driver"] is None or not _names_driver(conflict):
+            return
+        views = [view for view in self._subject.answers.views.values() if view is not None]
+        wanted = {what for view in views for kind, what, _ in view.refused if kind == "driver"}
+        ascending = sorted(wanted, key=lambda text: [int(part) for part in text.split(".")])
+        for number, driver in enumerate(ascending, 1):
+            outcome = self._solve({}, other_machine=[("driver", what) for what in ascending[:number]])
+            if outcome and not isinstance(outcome, Refusal):
+                where = f"tool.provenv.targets.{machine['name']}.driver"
+                change = Change(kind="driver", where=where, before=machine["driver"], after=driver)
+                self._keep((change,), _WIDER, _WIDER, self._told, outcome)
+                return
 
     def _relax_beside(self, conflict: Conflict) -> None:
         """Widen an override, or a need of a member of the workspace, that has a part in the conflict."""
@@ -279,9 +297,11 @@ class _Search:
         overrides: Mapping[str, Sequence[Row]] | None = None,
         prerelease: str | None = None,
         needs: Mapping[tuple[str, Row], Row] | None = None,
+        other_machine: Sequence[tuple[str, str]] = (),
     ) -> Refusal | list[dict[str, str]]:
         """Package -> version for every target, as a lock would choose them; empty when there was no time to know."""
         changed = Variation(rows=rows, overrides=overrides or {}, prerelease=prerelease, needs=needs or {})
+        changed = replace(changed, other_machine=tuple(other_machine))
         variation = replace(changed, pins=self._kept)
         first = attempt(self._subject, variation, self._budget)
         if isinstance(first, Refusal) or first is None:
@@ -338,6 +358,11 @@ def find_fixes(
 def ranked(fixes: Iterable[Fix]) -> list[Fix]:
     """The few that ask least of the user, in that order."""
     return sorted(fixes, key=lambda fix: fix.weight)[:_MOST_SHOWN]
+
+
+def _names_driver(conflict: Conflict) -> bool:
+    whys = [why for fact in facts_of(conflict.refusal.proof) for why in fact.whys if isinstance(why, tuple)]
+    return any(why[0] == "machine" and "NVIDIA driver" in why[2] for why in whys)
 
 
 def _lines_of(subject: Subject) -> dict[str, Row]:

@@ -27,7 +27,7 @@ def refused_newest(view: View, candidate: int) -> tuple[str, str] | None:
     usable = (2 << view.size) - 2 & ~view.pre & ~view.yanked
     best = 0
     reason = ""
-    for why, mask in view.refused.items():
+    for (_, _, why), mask in view.refused.items():
         at = max((mask & usable).bit_length() - 1, 0)
         if at > best:
             best, reason = at, why

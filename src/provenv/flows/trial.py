@@ -7,7 +7,7 @@ may use it until the time is over.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from provenv.errors import ProvenvError
@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from provenv.solve.types import Answer, Ask, Rule
     from provenv.universe.answers import Supply
-    from provenv.universe.view import Row, View
+    from provenv.universe.view import Row, Unfit, View
 
 __all__ = ["Budget", "Refusal", "Subject", "Variation", "attempt", "varied"]
 
@@ -59,7 +59,8 @@ class Variation:
     with the reason of each. With ``only``, the lines at all other places are left out; with ``pins``, these versions
     are preferred in place of those that the first solve preferred. ``overrides`` stand in place of every need of a
     package, besides those that the project has; ``prerelease`` is another policy of pre-releases; ``needs`` maps
-    package and need to what that package needs instead.
+    package and need to what that package needs instead. What ``other_machine`` names (``driver`` and its
+    version) a machine need not have.
     """
 
     rows: Mapping[str, Row | None] = field(default_factory=dict)
@@ -69,6 +70,7 @@ class Variation:
     overrides: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     prerelease: str | None = None
     needs: Mapping[tuple[str, Row], Row] = field(default_factory=dict)
+    other_machine: Collection[tuple[str, str]] = ()
 
     def applied(self, lines: Sequence[tuple[Row, str]]) -> list[tuple[Row, str]]:
         """Lines of the project, each with its place, as the variation has them."""
@@ -97,6 +99,7 @@ class _Tried(Answers):
 
     has_passed_over = False
     needs: Mapping[tuple[str, Row], Row]
+    other_machine: Collection[tuple[str, str]] = ()
     _budget: Budget | None = None
 
     def until(self, budget: Budget) -> None:
@@ -129,6 +132,10 @@ class _Tried(Answers):
             self.has_passed_over = True
             return Unusable(unread, ("broken", ask.package, _UNREAD))
         return super().answer(ask)
+
+    def refusals(self, view: View) -> Iterable[tuple[Unfit, int]]:
+        """Those that count for this variation."""
+        return [row for row in super().refusals(view) if row[0][:2] not in self.other_machine]
 
     def _rules(self, rows: Sequence[tuple[Row, int, tuple[object, ...]]], package: str = ROOT) -> tuple[Rule, ...]:
         return super()._rules([(self.needs.get((package, row), row), when, why) for row, when, why in rows], package)
@@ -167,6 +174,7 @@ def varied(subject: Subject, variation: Variation) -> _Tried:
         disproved=first._disproved,
     )
     answers.needs = variation.needs
+    answers.other_machine = variation.other_machine
     answers.views = first.views
     answers.note_orders()
     return answers

@@ -192,7 +192,7 @@ class _Explained:
                 version = Version(text)
                 if version > here and not version.is_prerelease:
                     found.append((version, text, reason))
-        for reason, mask in self._view.refused.items():
+        for (_, _, reason), mask in self._view.refused.items():
             for candidate in range(self._candidate + 1, self._view.size + 1):
                 text = self._view.versions[candidate - 1]
                 if mask >> candidate & 1 and not Version(text).is_prerelease:

@@ -12,6 +12,7 @@ from provenv.stack.tables import Fact, Numbers, Tables, numbers
 
 __all__ = [
     "Needs",
+    "Unmet",
     "build_of",
     "builds_for",
     "cuda_of_build",
@@ -109,24 +110,36 @@ def _of_default(tables: Tables, version: str, platform: str) -> Needs | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """A need that a machine does not meet."""
+
+    kind: str
+    """``driver`` or ``gpu``."""
+    what: str
+    """The driver that is needed, or the compute capability that there is no code for."""
+    reason: str
+    """In words, of the package: ``it is built for CUDA 13, which needs NVIDIA driver 580.65.06 or newer``."""
+
+
 def unmet(
     tables: Tables, needs: Needs, *, system: str, driver: str | None, gpus: Sequence[tuple[str, Numbers]]
-) -> tuple[str, str] | None:
-    """Why a machine does not run what has these needs: a kind (``driver``, ``gpu``), and the reason in words.
+) -> Unmet | None:
+    """What a machine lacks for what has these needs; None when it has it all, or when nobody knows.
 
-    None when it does, or when nobody knows. ``gpus`` are names and compute capabilities.
+    ``gpus`` are names and compute capabilities.
     """
     if not needs.cuda:
         return None
-    floor = driver_floor(tables, needs.cuda[0], system)
+    major = needs.cuda[0]
+    floor = driver_floor(tables, major, system)
     if driver is not None and floor is not None and floor.is_certain and numbers(driver) < floor.numbers:
-        cuda = ".".join(map(str, needs.cuda))
-        return "driver", f"it is built for CUDA {cuda}, which needs NVIDIA driver {floor.driver} or newer"
+        reason = f"it is built for CUDA {major}, which needs NVIDIA driver {floor.driver} or newer"
+        return Unmet("driver", floor.driver, reason)
     for name, capability in gpus:
-        if needs.compute and not any(_runs(tables, arch, capability) for arch in needs.compute):
-            listed = ", ".join(needs.compute)
+        if needs.compute and not any(_runs(tables, built, capability) for built in needs.compute):
             dotted = ".".join(map(str, capability))
-            return "gpu", f"it has no code for {name} (compute capability {dotted}), only for {listed}"
+            return Unmet("gpu", dotted, f"it has no code for {name} (compute capability {dotted})")
     return None
 
 

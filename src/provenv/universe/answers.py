@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from provenv.solve.types import Answer, Ask
-    from provenv.universe.view import Row
+    from provenv.universe.view import Row, Unfit
 
     class Supply(Protocol):
         """Whoever can fetch what the views lack."""
@@ -164,7 +164,7 @@ class Answers:
         view = self.view(ask.package)
         assert view is not None, "only candidates of existing views are asked for"
         bit = 1 << ask.candidate
-        for reason, mask in self._refused(view):
+        for (_, _, reason), mask in self.refusals(view):
             if mask & bit:
                 return Unusable(mask, ("machine", view.name, reason))
         if not view.known & bit:
@@ -184,12 +184,12 @@ class Answers:
             rules += self._same_build(view, ask.candidate)
         return rules + self._volunteered(view, ask, told)
 
-    def _refused(self, view: View) -> Iterable[tuple[str, int]]:
-        """Reasons why the target's machine cannot run some candidates: rules first, then what proofs have shown."""
+    def refusals(self, view: View) -> Iterable[tuple[Unfit, int]]:
+        """Why the target's machine cannot run some candidates: by rules first, then by what proofs have shown."""
         yield from view.refused.items()
         for version, reason in self._disproved.get(view.name, {}).items():
             if candidate := view.candidate(version):
-                yield reason, 1 << candidate
+                yield ("proof", "", reason), 1 << candidate
 
     def _same_build(self, view: View, candidate: int) -> tuple[Rule, ...]:
         """PyTorch's kin go with a PyTorch of the same build, which no metadata tells."""

@@ -13,6 +13,10 @@ from provenv.stack.builds import build_of, family, is_of_interest, needs_of, unm
 from provenv.stack.tables import Numbers, Tables
 from provenv.universe.view import View
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from provenv.universe.view import Unfit
+
 __all__ = ["Machine"]
 
 
@@ -33,9 +37,9 @@ class Machine:
         """Tell a new view what this machine cannot run, which candidates are of one build, and which are best here."""
         if is_of_interest(self._tables, view.name):
             for candidate, version in enumerate(view.versions, 1):
-                reason = self._unmet(view.name, version)
-                if reason is not None:
-                    view.refused[reason] = view.refused.get(reason, 0) | 1 << candidate
+                refusal = self._unmet(view.name, version)
+                if refusal is not None:
+                    view.refused[refusal] = view.refused.get(refusal, 0) | 1 << candidate
         if view.name in self._family:
             for candidate, version in enumerate(view.versions, 1):
                 build = build_of(version)
@@ -45,13 +49,13 @@ class Machine:
             # A machine with GPUs takes a CPU build only when there is nothing else, one without takes it before all.
             view.first = (2 << view.size) - 2 & ~cpu if has_gpu and cpu else cpu
 
-    def _unmet(self, name: str, version: str) -> str | None:
+    def _unmet(self, name: str, version: str) -> Unfit | None:
         plain = self._plain
         needs = needs_of(self._tables, name, version, plain["platform"])
         if needs is None:
             return None
-        told = unmet(self._tables, needs, system=plain["system"], driver=plain["driver"], gpus=self._gpus)
-        if told is None:
+        found = unmet(self._tables, needs, system=plain["system"], driver=plain["driver"], gpus=self._gpus)
+        if found is None:
             return None
-        kind, reason = told
-        return f"{reason}; machine {plain['name']} has {plain['driver'] if kind == 'driver' else 'one'}"
+        has = plain["driver"] if found.kind == "driver" else "one"
+        return found.kind, found.what, f"{found.reason}; machine {plain['name']} has {has}"

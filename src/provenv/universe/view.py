@@ -10,7 +10,7 @@ from __future__ import annotations
 import marshal
 import os
 
-__all__ = ["Row", "View", "row_text"]
+__all__ = ["Row", "Unfit", "View", "row_text"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     Row: TypeAlias = tuple[str, str, tuple[str, ...], str]
     """One need: the extra that adds it (or ""), the package needed, its extras, its version specifier."""
+
+    Unfit: TypeAlias = tuple[str, str, str]
+    """Why a machine cannot run something: ``driver`` or ``gpu``, what is needed, and the reason in words."""
 
 _FORMAT = 10
 
@@ -83,7 +86,7 @@ class View:
         self.extras: dict[str, int] = {}
         self.broken: dict[str, int] = {}
         self.known = 0
-        self.refused: dict[str, int] = {}
+        self.refused: dict[Unfit, int] = {}
         self.builds: dict[str, int] = {}
         self.first = 0
         self.masks: dict[str, int] = {}
