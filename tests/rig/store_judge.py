@@ -30,7 +30,7 @@ def judge_store(cache: Path, wheels: Iterable[Path]) -> list[str]:
     return [
         *_blobs(base / "blobs"),
         *_trees(base / "trees", known),
-        *_bytecode(base / "bytecode", base / "trees"),
+        *_bytecode(base / "bytecode", known),
         *_shared(base / "shared", known.values()),
     ]
 
@@ -58,24 +58,29 @@ def _trees(shelf: Path, known: dict[str, Path]) -> Iterator[str]:
                 yield f"tree of {wheel.name}: {path} has other bytes"
 
 
-def _bytecode(shelf: Path, trees: Path) -> Iterator[str]:
+def _bytecode(shelf: Path, known: dict[str, Path]) -> Iterator[str]:
+    """Against the wheels: the tree that it was compiled from may have been pruned."""
     for one in shelf.glob("*/*/*"):
-        if not (one / "manifest").is_file():
-            yield f"byte code {one.name[:12]} has no manifest"
+        wheel = known.get(one.name)
+        if wheel is None or not (one / "manifest").is_file():
+            yield f"byte code {one.name[:12]} has no manifest, or is of no known wheel"
+            continue
+        sources = _members(wheel, wheel.stat().st_mtime_ns)
         for path in _files(one / "files"):
-            parent, _, name = path.rpartition("/__pycache__/") if "/__pycache__/" in path else ("", "", path[12:])
-            source = trees / one.parent.name / one.name / "files" / parent / (name.split(".")[0] + ".py")
+            place, _, name = path.rpartition("__pycache__/")
             code = (one / "files" / path).read_bytes()
-            if code[:4] == importlib.util.MAGIC_NUMBER and not (source.is_file() and _fits(code, source)):
-                yield f"byte code {one.name[:12]}: {path} is not that of its source"
+            if code[:4] == importlib.util.MAGIC_NUMBER:
+                data = sources.get(place + name.split(".")[0] + ".py")
+                if data is None or not _fits(code, data):
+                    yield f"byte code of {wheel.name}: {path} is not that of its source"
 
 
-def _fits(code: bytes, source: Path) -> bool:
-    data, mtime = source.read_bytes(), int(source.stat().st_mtime)
-    if code[8:16] != mtime.to_bytes(4, "little") + len(data).to_bytes(4, "little"):
+@lru_cache(maxsize=8192)
+def _fits(code: bytes, source: bytes) -> bool:
+    if code[12:16] != len(source).to_bytes(4, "little"):
         return False
     try:
-        return bool(marshal.loads(code[16:]) == compile(data, "module", "exec", dont_inherit=True))
+        return bool(marshal.loads(code[16:]) == compile(source, "module", "exec", dont_inherit=True))
     except (ValueError, EOFError, TypeError):
         return False
 
