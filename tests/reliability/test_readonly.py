@@ -292,6 +292,41 @@ def test_a_user_reads_the_store_of_root(place: Path) -> None:
     assert told.startswith("error cannot"), told
 
 
+# -- no locks ----------------------------------------------------------------------------------------------
+
+
+def _can_inject() -> bool:
+    if shutil.which("strace") is None:
+        return False
+    words = ["strace", "-f", "-o", os.devnull, "-e", "trace=flock", "-e", "inject=flock:error=ENOLCK", "true"]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not _can_inject(), reason="strace cannot make calls fail here")
+@pytest.mark.parametrize("error", ["ENOLCK", "EOPNOTSUPP"])
+def test_where_a_file_system_knows_no_locks_only_pruning_is_refused(house: House, error: str) -> None:
+    house.wheel("alpha")
+    house.project("alpha")
+    told = []
+    for words in (("sync",), ("store", "verify"), ("store", "prune")):
+        inject = ["strace", "-f", "-o", os.devnull, "-e", "trace=flock", "-e", f"inject=flock:error={error}"]
+        told.append(
+            subprocess.run(
+                [*inject, str(house.launcher), *words],
+                cwd=house.directory,
+                env={"PATH": os.environ["PATH"], **house.variables()},
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        )
+    assert [done.returncode for done in told] == [0, 0, 1], [done.stderr for done in told]
+    assert house.installed() == {"alpha": "1.0"}
+    assert told[2].stderr.count("error: ") == 1
+    assert "knows no locks" in told[2].stderr
+
+
 # -- two devices -------------------------------------------------------------------------------------------
 
 

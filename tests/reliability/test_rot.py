@@ -368,3 +368,22 @@ def test_pruning_keeps_what_is_in_use(house: House) -> None:
     assert not any(house.cache.iterdir()) or sorted(path.name for path in house.cache.iterdir()) == ["memory"]
     house.do("sync")
     house.refused("store", "prune", "--older-than", "-1", code=2)
+
+
+def test_a_throwaway_environment_stays_while_it_is_in_use(house: House) -> None:
+    house.wheel("alpha", entry_points={"console_scripts": {"alpha": "alpha:main"}}, files={
+        "alpha/__init__.py": "def main():\n    print('here')\n"})  # fmt: skip
+    base = house.cache / "store/v1"
+    assert house.launch("tool", "run", "alpha").out == "here\n"
+    house.do("store", "prune", "--all", "--older-than", "0.5")
+    assert len(list((base / "shared").glob("*/*/manifest"))) == 1
+    assert house.launch("tool", "run", "alpha").out == "here\n"
+    (layer,) = (house.cache / "layers").iterdir()
+    for path in (layer, layer / "pyvenv.cfg"):
+        os.utime(path, (1, 1))
+    if os.statvfs(layer).f_flag & os.ST_NOATIME:
+        pytest.skip("nobody sees when files are read here")
+    assert "throwaway" in house.do("store", "prune", "--older-than", "0").err
+    assert not layer.exists()
+    assert not list((base / "shared").glob("*/*/manifest"))
+    assert house.launch("tool", "run", "alpha").out == "here\n"
