@@ -150,8 +150,26 @@ class Answers:
         return name in self.views or self._fresh_file(name) is not None
 
     def lacks_pins(self) -> bool:
-        """Whether the project pins a package of which nothing is at hand yet."""
-        return any(self.pins_exactly(row) and not self._is_at_hand(row[1]) for row, _ in self.root)
+        """Whether something that the project's pins need, or those of their needs in turn, is not at hand yet."""
+        waiting = [needed for row, _ in self.root for needed in self.effective(row) if self.pins_exactly(needed)]
+        followed: set[Row] = set()
+        while waiting:
+            row = waiting.pop()
+            if row in followed:
+                continue
+            followed.add(row)
+            _, name, extras, specifier = row
+            view = self.views[name] if name in self.views else self._fresh_file(name)
+            if view is None or specifier not in view.masks:
+                return True
+            if not self.pins_exactly(row):
+                continue
+            candidate = self.mask(view, specifier).bit_length() - 1
+            if candidate < 1 or not view.known >> candidate & 1:
+                return True
+            for extra in ("", *extras):
+                waiting += [other for needed, _ in view.rows(candidate, extra) for other in self.effective(needed)]
+        return False
 
     def pins_exactly(self, row: Row) -> bool:
         """Whether a need, or a constraint of the project, admits one release of its package only."""
