@@ -85,8 +85,11 @@ def _need(root: Path, server: IndexServer, launcher: Path, part: str) -> tuple[i
         return *before, *_used(trial.disk)
 
 
-def _attempt(trial: _Trial, options: str) -> list[str]:
-    """What went wrong; empty when the command ended well or with one clear error, and the next one healed all."""
+def _attempt(trial: _Trial, options: str, full: list[str]) -> list[str]:
+    """What went wrong; empty when the command ended well or with one clear error, and the next one healed all.
+
+    ``full`` hears of disks that were too small.
+    """
     with small_disk(trial.disk, f"size={_AMPLE}"):
         trial.prepare()
         files = [trial.place.project_file, trial.place.lock_file]
@@ -99,6 +102,7 @@ def _attempt(trial: _Trial, options: str) -> list[str]:
         if told.code == 0:
             wrong += [f"good, it says: {one}" for one in trial.wrong()]
         else:
+            full.append(options)
             wrong += [] if told.err.count("error: ") == 1 and "Traceback" not in told.err else [told.err[-600:]]
             wrong += [] if "No space left" in told.err and str(trial.place.world) in told.err else [told.err[-600:]]
             wrong += ["project file or lock was changed"] if [path.read_bytes() for path in files] != before else []
@@ -123,11 +127,19 @@ def test_full_disks(index_world: IndexServer, launcher: Path, tmp_path: Path) ->
             inodes = inodes_before + max(1, (inodes_after - inodes_before) * percent // 100)
             cases.append((part, f"nr_inodes={inodes}", percent))
     chosen = share(cases, 6)
-    failures = []
+    failures: list[str] = []
+    full: list[str] = []
     for number, (part, options, percent) in enumerate(chosen):
         trial = _Trial(tmp_path / str(number), index_world, launcher, part)
-        wrong = _attempt(trial, options)
+        wrong = _attempt(trial, options, full)
         if wrong:
             failures.append(f"{part}, {options} ({percent} % of the need): {wrong}")
-    note(4, "disks and inodes that run out", cases=len(chosen), failures=len(failures))
+    note(
+        4,
+        "disks and inodes that run out",
+        cases=len(chosen),
+        failures=len(failures),
+        remark=f"{len(full)} were too small",
+    )
+    assert full
     assert not failures, "\n".join(failures)
