@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from provenv.build.source import unpack_source
-from provenv.errors import InputError, IntegrityError
+from provenv.build.system import BuildSystem
+from provenv.errors import BuildError, InputError, IntegrityError
 from tests.worlds.sdists import write_tar
 from tests.worlds.wheels import write_archive
 
@@ -119,3 +120,15 @@ def test_what_packs_well_is_whole_all_the_same(tmp_path: Path, suffix: str, mode
     top = _unpack(path)
     assert (top / "setup.py").stat().st_size == 3_000_000
     assert (top / "end").read_text() == "."
+
+
+@pytest.mark.parametrize("place", ["../outside", "/", "link"])
+def test_a_backend_is_never_outside_of_its_source(tmp_path: Path, place: str) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "link").symlink_to(tmp_path)
+    (source / "pyproject.toml").write_text(
+        f"[build-system]\nrequires = []\nbuild-backend = 'evil'\nbackend-path = [{place!r}]\n"
+    )
+    with pytest.raises(BuildError, match="leads out of its directory"):
+        BuildSystem.from_directory(str(source), "evil 1.0")

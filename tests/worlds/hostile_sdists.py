@@ -184,9 +184,9 @@ def _links() -> Iterator[tuple[str, bytes]]:
 def _kinds() -> Iterator[tuple[str, bytes]]:
     for kind in b"34678ABDMNSVXZ":
         yield f"kind-{chr(kind)}", raw_tar(SETUP, Block(f"{TOP}/x", kind=bytes([kind])))
-    for name, kind in {"link": b"2", "hard-link": b"1", "directory": b"5", "device": b"3", "pipe": b"6"}.items():
+    for name, type_flag in {"link": b"2", "hard-link": b"1", "directory": b"5", "device": b"3", "pipe": b"6"}.items():
         inner = Block(f"{TOP}/hidden.py", b"evil").bytes
-        yield f"data-of-a-{name}", raw_tar(SETUP, Block(f"{TOP}/x", inner, kind=kind, target="setup.py"))
+        yield f"data-of-a-{name}", raw_tar(SETUP, Block(f"{TOP}/x", inner, kind=type_flag, target="setup.py"))
     yield "magic-of-nothing", raw_tar(SETUP, Block(f"{TOP}/x", b"x", magic=b"tar!    "))
     yield "checksum", raw_tar(SETUP, Block(f"{TOP}/x", b"x", checksum=1))
     yield "checksum-of-the-first", raw_tar(Block(f"{TOP}/x", b"x", checksum=-1))
@@ -194,7 +194,8 @@ def _kinds() -> Iterator[tuple[str, bytes]]:
 
 def _sizes() -> Iterator[tuple[str, bytes]]:
     fields = {
-        "negative": b"\xff" * 12, "negative-small": b"\xff" * 11 + b"\xf0", "word": b"0000000000x\0", "minus": b"-0000000001\0",
+        "negative": b"\xff" * 12, "negative-small": b"\xff" * 11 + b"\xf0", "word": b"0000000000x\0",
+        "minus": b"-0000000001\0",
         "empty": bytes(12), "spaces": b" " * 12, "hex": b"0x000000010\0", "huge": b"\x80" + b"\x7f" * 11,
         "beyond-the-end": b"00000777777\0", "nine": b"00000000009\0", "decimal": b"00000000018\0",
     }  # fmt: skip
@@ -220,9 +221,12 @@ def _sizes() -> Iterator[tuple[str, bytes]]:
 def _records() -> Iterator[tuple[str, bytes]]:
     member = Block(f"{TOP}/x", b"x")
     for name, data in {
-        "no-length": b"path=evil\n", "no-equals": b"9 pathab\n", "no-newline": b"13 path=evils", "too-long": b"99 path=evil\n",
-        "too-short": b"3 path=evil\n", "leading-zero": b"013 path=evi\n", "negative": b"-12 path=evi\n", "no-key": b"8 =evil\n",
-        "nul-in-key": b"14 pa\0th=evil\n", "not-utf-8": _lines(("path", b"demo/\xff")), "nul-behind": _lines(("path", "a")) + b"\0",
+        "no-length": b"path=evil\n", "no-equals": b"9 pathab\n", "no-newline": b"13 path=evils",
+        "too-long": b"99 path=evil\n",
+        "too-short": b"3 path=evil\n", "leading-zero": b"013 path=evi\n", "negative": b"-12 path=evi\n",
+        "no-key": b"8 =evil\n",
+        "nul-in-key": b"14 pa\0th=evil\n", "not-utf-8": _lines(("path", b"demo/\xff")),
+        "nul-behind": _lines(("path", "a")) + b"\0",
         "space": b" 12 path=evi\n",
     }.items():  # fmt: skip
         yield f"record-{name}", raw_tar(SETUP, _pax(data=data), member)
@@ -233,7 +237,8 @@ def _records() -> Iterator[tuple[str, bytes]]:
     }.items():  # fmt: skip
         yield f"for-all-{name}", raw_tar(_pax(records, kind=b"g"), SETUP)
     for name, pair in {
-        "binary": ("hdrcharset", "BINARY"), "latin-1": ("hdrcharset", "ISO-IR 8859 1 1998"), "sparse": ("GNU.sparse.size", "9"),
+        "binary": ("hdrcharset", "BINARY"), "latin-1": ("hdrcharset", "ISO-IR 8859 1 1998"),
+        "sparse": ("GNU.sparse.size", "9"),
         "sparse-name": ("GNU.sparse.name", f"{TOP}/evil.py"), "sparse-map": ("GNU.sparse.map", "0,1"),
         "real-size": ("SCHILY.realsize", "9"), "link-up": ("linkpath", "../../x"), "type": ("SCHILY.filetype", "dir"),
     }.items():  # fmt: skip

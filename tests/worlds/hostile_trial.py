@@ -108,7 +108,7 @@ def _wheel(place: Path, filename: str, data: bytes) -> None:
     finally:
         base = place / "store/cache/v1"
         left = [str(one) for one in (base / "tmp").rglob("*") if one.is_file()]
-        if store.tree(sha256) is None and ((base / "trees").exists() and any((base / "trees").rglob("*.py")) or left):
+        if store.tree(sha256) is None and (left or any(base.glob("trees/**/*.py"))):
             raise RuntimeError(f"left behind: {left}")
 
 

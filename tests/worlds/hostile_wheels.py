@@ -454,15 +454,18 @@ def _scripts() -> Iterator[tuple[str, bytes]]:
     names = {
         "up": "../up", "absolute": "/bin/sh", "backslash": "..\\up", "empty": "", "dot": ".", "dots": "..",
         "hidden": ".profile", "option": "-rf", "python": "python", "python3": "python3", "python-minor": "python3.11",
-        "pythonw": "pythonw.exe", "activate": "activate", "activate-fish": "activate.fish", "deactivate": "deactivate",
-        "case": "Activate", "escape": "x\x1b", "quote": "x'y", "dollar": "$(id)", "line": "x\u2028y", "semicolon": "a;b",
+        "pythonw": "pythonw.exe", "activate": "activate", "activate-fish": "activate.fish",
+        "deactivate": "deactivate",
+        "case": "Activate", "escape": "x\x1b", "quote": "x'y", "dollar": "$(id)", "line": "x\u2028y", 
+        "semicolon": "a;b",
     }  # fmt: skip
     for name, script in names.items():
         text = f"[console_scripts]\n{script} = demo:main\n"
         yield f"script-{name}", raw_zip(_wheel(replaced={"entry_points.txt": text.encode()}))
     references = {
         "call": "os:system('id')", "statement": "os;import evil:x", "no-object": "demo", "no-module": ":main",
-        "path": "../demo:main", "space": "de mo:main", "number": "demo:1", "two-colons": "demo:a:b", "dots": "demo..x:y",
+        "path": "../demo:main", "space": "de mo:main", "number": "demo:1", "two-colons": "demo:a:b",
+        "dots": "demo..x:y",
     }  # fmt: skip
     for name, reference in references.items():
         text = f"[console_scripts]\ntool = {reference}\n"

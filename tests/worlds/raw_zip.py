@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["Raw", "raw_zip", "wide_end"]
 
@@ -23,8 +23,8 @@ class Raw:
         mode: int = 0o100644,
         is_deflated: bool = False,
         data: bytes | None = None,
-        local: dict[str, object] | None = None,
-        central: dict[str, object] | None = None,
+        local: Mapping[str, object] | None = None,
+        central: Mapping[str, object] | None = None,
         behind: bytes = b"",
         comment: bytes = b"",
         is_hidden: bool = False,

@@ -7,19 +7,21 @@ that is handed down.
 
 from __future__ import annotations
 
+import mmap
 import os
 import tempfile
 import warnings
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from provenv.archives.judge import Judge
+from provenv.archives.zip import contents, read_archive
 from provenv.build.process import Log, Stopped, build_variables, open_log
 from provenv.build.system import BuildSystem
 from provenv.build.told import hint_of, last_error
-from provenv.errors import BuildError
+from provenv.errors import BuildError, IntegrityError
 from provenv.events import Events
 from provenv.model.machine import Interpreter
 
@@ -247,13 +249,19 @@ def check_loop(subject: str, stack: tuple[str, ...]) -> None:
 
 def metadata_of_wheel(path: str, subject: str) -> bytes:
     """METADATA of a wheel file that a build made. Raises BuildError."""
+    # Whether it is sloppy, and may be, is seen when it is unpacked.
+    judge = Judge(os.path.basename(path), is_lax=True)
     try:
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                directory, _, file = name.rpartition("/")
-                if file == "METADATA" and directory.endswith(".dist-info") and "/" not in directory:
-                    return archive.read(name)
-    except (OSError, zipfile.BadZipFile) as error:
+        with (
+            open(path, "rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+            memoryview(data) as view,
+        ):
+            for member in read_archive(view, judge.subject, judge):
+                directory, _, name = member.path.rpartition("/")
+                if name == "METADATA" and directory.endswith(".dist-info") and "/" not in directory:
+                    return b"".join(contents(view, member, judge))
+    except (OSError, ValueError, IntegrityError) as error:
         raise BuildError(subject, f"the wheel that it made cannot be read: {error}") from error
     raise BuildError(subject, "the wheel that it made has no METADATA")
 

@@ -45,6 +45,10 @@ class BuildSystem:
         backend, path = table.get("build-backend", _LEGACY), table.get("backend-path", [])
         if not isinstance(backend, str) or not _is_list(path):
             raise BuildError(subject, "its pyproject.toml has a [build-system] that PEP 517 does not allow")
+        top = os.path.realpath(source)
+        for item in path:
+            if os.path.commonpath([top, os.path.realpath(os.path.join(source, item))]) != top:
+                raise BuildError(subject, f"its `backend-path` leads out of its directory, to {item!r} (PEP 517)")
         return cls(requires=tuple(table["requires"]), backend=backend, backend_path=tuple(path))
 
 

@@ -54,10 +54,20 @@ def laid_out(world: World, url: str, commit: str, rev: str | None, subdirectory:
     there = repositories(world)
     top = there.tree(url, commit, rev=rev)
     project = below(top, subdirectory, url)
+    _check_links(top, project, url)
     if static_metadata(project) is None:
         top = there.tree(url, commit, rev=rev, has_history=True)
         project = below(top, subdirectory, url)
     return top, project
+
+
+def _check_links(top: str, project: str, url: str) -> None:
+    """What is read here, and not by a build, is the repository's own: a link may not lead to other files."""
+    inside = os.path.realpath(top)
+    for name in ("pyproject.toml", "setup.py", "setup.cfg"):
+        path = os.path.join(project, name)
+        if os.path.islink(path) and os.path.commonpath([inside, os.path.realpath(path)]) != inside:
+            raise InputError(url, f"its `{name}` is a link that leads out of the repository")
 
 
 def below(top: str, subdirectory: str | None, where: str) -> str:

@@ -58,7 +58,7 @@ def check_metadata(text: str, name: WheelName, dist_info: str, judge: Judge) -> 
 
 
 def check_tags(text: str, name: WheelName, dist_info: str, judge: Judge) -> None:
-    """WHEEL is for a Python that the file's name is for. Platforms differ: wheels are renamed when they are repaired."""
+    """WHEEL is for a Python that the file's name is for. Platforms differ: a repair renames a wheel."""
     said = {
         (interpreter, abi)
         for line in text.lower().splitlines()

@@ -45,7 +45,7 @@ def check_script_name(name: str, where: str) -> None:
 
 
 def check_data_path(path: str, where: str) -> None:
-    """InputError when a file of a wheel's ``data`` scheme, at ``path`` below the environment, is the environment's own."""
+    """InputError when ``path``, of a wheel's ``data`` scheme, is a file of the environment itself."""
     directory, _, name = path.rpartition("/")
     if path.lower() == "pyvenv.cfg" or (directory.lower() in ("bin", "scripts") and _is_own(name)):
         raise InputError(where, f"a package may not replace the environment's own {path!r}")
