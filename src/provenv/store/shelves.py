@@ -8,11 +8,13 @@ import time
 from _thread import allocate_lock
 from stat import S_ISDIR, S_ISGID, S_ISREG
 
-from provenv.errors import InstallError, IntegrityError
+from provenv.errors import IntegrityError
 from provenv.store.boot import boot_id
 from provenv.store.durable import Known, is_on_disk, load, load_if_whole, record
 from provenv.store.failure import told_as_install_error
 from provenv.store.guard import Guard, Share
+from provenv.store.moving import move, sync_all
+from provenv.store.ownership import is_group_shared, tidy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ class Shelves:
         Raises InstallError when others could change what is in it.
         """
         if self._is_group_shared is None:
-            self._is_group_shared = _is_group_shared(self.root)
+            self._is_group_shared = is_group_shared(self.root)
         return self._is_group_shared
 
     @property
@@ -204,9 +206,9 @@ class Shelves:
         """
         status = os.stat(source)
         is_directory = S_ISDIR(status.st_mode)
-        self._tidy(source, is_directory)
+        tidy(source, is_directory=is_directory, is_shared=self.is_group_shared)
         if self.durability == "now" or (not self.boot and self.durability == "later"):
-            _sync_all(source)
+            sync_all(source)
         self._heed_clock(os.stat(source + "/manifest" if is_directory else source).st_ctime_ns)
         self.make(os.path.dirname(final))
         if is_directory and os.path.lexists(final) and not _is_same(source, final):
@@ -214,7 +216,7 @@ class Shelves:
             self.quarantine(final)
         self.has_published = True
         try:
-            _move(source, final, replaces=replaces)
+            move(source, final, replaces=replaces)
         except OSError:
             if not os.path.isdir(final):
                 raise
@@ -228,7 +230,7 @@ class Shelves:
         self.make(self.base + "/quarantine")
         target = f"{self.base}/quarantine/{kind}-{os.path.basename(path)}-{os.urandom(4).hex()}"
         try:
-            _move(path, target, replaces=False)
+            move(path, target, replaces=False)
         except (FileNotFoundError, NotADirectoryError):
             return False
         return True
@@ -289,27 +291,6 @@ class Shelves:
             forget_pending(self.base)
             self.tell_known(lambda known: Known(known.boot, min(known.since, ctime_ns), known.windows))
 
-    def _tidy(self, source: str, is_directory: bool) -> None:
-        """Modes that do not depend on the umask, where that matters: for a group, or when it hides nothing."""
-        described = source + "/manifest" if is_directory else source
-        if (mode := os.stat(described).st_mode) & 0o222:
-            os.chmod(described, mode & 0o555)
-        umask_shown = os.stat(os.path.dirname(source) if not is_directory else source).st_mode
-        if not (self.is_group_shared or umask_shown & 0o002):
-            return
-        directory_mode = 0o775 | S_ISGID if self.is_group_shared else 0o755
-        for place, directories, files in os.walk(source) if is_directory else ():
-            for name in directories:
-                if not os.path.islink(f"{place}/{name}"):
-                    mode = os.stat(f"{place}/{name}").st_mode
-                    os.chmod(f"{place}/{name}", directory_mode if mode & 0o200 else 0o555)
-            for name in files:
-                _tidy_file(f"{place}/{name}")
-        if is_directory:
-            os.chmod(source, directory_mode)
-        else:
-            _tidy_file(source)
-
 
 def checked(sha256: str) -> str:
     """The hash, if it is one in the form of file names. Raises IntegrityError."""
@@ -341,82 +322,7 @@ def _core_count() -> int:
     return os.cpu_count() or 1
 
 
-def _is_group_shared(root: str) -> bool:
-    try:
-        with told_as_install_error("use the store", root):
-            status = os.stat(root)
-    except InstallError as refused:
-        if isinstance(refused.__cause__, FileNotFoundError | NotADirectoryError):
-            return False
-        raise
-    if not hasattr(os, "geteuid"):
-        return False
-    if status.st_mode & 0o002:
-        raise InstallError(
-            f"the store {root} can be written by everybody, so nothing in it can be trusted",
-            hint=f"run `chmod o-w {root}`, or give another --cache-dir",
-        )
-    is_shared = bool(status.st_mode & S_ISGID and status.st_mode & 0o020)
-    is_member = status.st_gid in (os.getegid(), *os.getgroups())
-    if status.st_uid not in (os.geteuid(), 0) and not (is_shared and is_member):
-        raise InstallError(
-            f"the store {root} belongs to another user (number {status.st_uid}), who could change what is in it",
-            hint="give a --cache-dir of your own (with sudo: `sudo -H`), or share the store with a group",
-        )
-    return is_shared
-
-
 def _is_same(source: str, final: str) -> bool:
     """Whether two directories have one manifest: everything that an object is, is in there."""
     data = read_if_there(final + "/manifest")
     return data is not None and data == read_if_there(source + "/manifest")
-
-
-def _tidy_file(path: str) -> None:
-    mode = os.lstat(path).st_mode
-    if S_ISREG(mode):
-        os.chmod(path, 0o555 if mode & 0o100 else 0o444)
-
-
-def _move(source: str, final: str, *, replaces: bool) -> None:
-    """One rename; where a part of the store lies on another device, a copy beside the place first."""
-    rename = os.replace if replaces else os.rename
-    try:
-        rename(source, final)
-    except OSError as problem:
-        if problem.errno != errno.EXDEV:
-            raise
-        from shutil import copy2, copytree, rmtree
-
-        beside = f"{os.path.dirname(final)}/.new-{os.urandom(6).hex()}"
-        try:
-            if os.path.isdir(source):
-                copytree(source, beside, symlinks=True)
-            else:
-                copy2(source, beside)
-            rename(beside, final)
-        finally:
-            if os.path.isdir(beside):
-                rmtree(beside, ignore_errors=True)
-            elif os.path.lexists(beside):
-                os.unlink(beside)
-
-
-def _sync_all(source: str) -> None:
-    if os.path.isfile(source):
-        _sync_one(source)
-        return
-    for directory, _, files in os.walk(source):
-        for file in files:
-            _sync_one(f"{directory}/{file}")
-        _sync_one(directory)
-
-
-def _sync_one(path: str) -> None:
-    if os.path.islink(path):
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
