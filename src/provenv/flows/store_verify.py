@@ -12,8 +12,10 @@ from provenv.flows.world import World
 from provenv.store.durable import Known
 from provenv.store.examination import KINDS, Thing, examine, things
 from provenv.store.failure import told_as_install_error
+from provenv.store.shelves import read_if_there
 from provenv.store.store import Store
 from provenv.store.suspects import set_right
+from provenv.store.tree import Tree
 from provenv.store.usage import origin
 
 __all__ = ["Verdict", "Verified", "verify_store"]
@@ -142,6 +144,7 @@ class _Repair:
     def heal(self, faulty: Sequence[Thing]) -> list[Verdict]:
         """One verdict for each; nothing stays where it may be used that is not right."""
         with self._store.alone(self._world.events):
+            self._let_pass(faulty)
             # Looked at again, now that nobody takes anything out: another process may have healed it meanwhile.
             again = [Thing(thing.kind, thing.key, thing.path, thing.tag) for thing in faulty]
             examine(self._store, again)
@@ -152,6 +155,14 @@ class _Repair:
                     self._set_right(thing)
         ordered = sorted(zip(faulty, again, strict=True), key=lambda pair: KINDS.index(pair[0].kind))
         return [self._mend(before, now) for before, now in ordered]
+
+    def _let_pass(self, faulty: Sequence[Thing]) -> None:
+        """A sloppy wheel that some project let pass is repaired as such; it is given to nobody else by that."""
+        for thing in faulty:
+            data = read_if_there(thing.path + "/manifest") if thing.kind == "trees" else None
+            tree = None if data is None else Tree.from_manifest(data, thing.path, thing.key)
+            if tree is not None and tree.is_lax:
+                self._store.lax.add(thing.key)
 
     def _set_right(self, thing: Thing) -> None:
         programs = {}
