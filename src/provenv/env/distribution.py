@@ -8,7 +8,7 @@ import os
 from provenv.env import receipt as receipts
 from provenv.env.collision import Owner
 from provenv.env.layout import Layout, record_path
-from provenv.env.placing import HARDLINK, Directories, Placer
+from provenv.env.placing import HARDLINK, Directories, Placer, make_room
 from provenv.errors import InstallError
 from provenv.store.failure import told_as_install_error
 from provenv.store.tree import MTIME_NS
@@ -186,7 +186,7 @@ class Work:
         try:
             descriptor = os.open(path, flags, mode)
         except FileExistsError:
-            os.unlink(path)
+            make_room(path)
             descriptor = os.open(path, flags, mode)
         try:
             view = memoryview(data)

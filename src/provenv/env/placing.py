@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Task: TypeAlias = tuple[str, str, tuple[str, ...], tuple[int, ...]]
     """Source directory, destination directory (relative to the root), names, sizes: ``~size`` of a program."""
 
-__all__ = ["CLONE", "COPY", "HARDLINK", "Directories", "Placer", "choose_mode"]
+__all__ = ["CLONE", "COPY", "HARDLINK", "Directories", "Placer", "choose_mode", "make_room"]
 
 CLONE, HARDLINK, COPY = "clone", "hardlink", "copy"
 
@@ -322,7 +322,7 @@ def _is_as_stored(status: os.stat_result, size: int) -> bool:
     return status.st_mode & _LOOKED_AT == _READABLE_FILE and bool(is_runnable)
 
 
-def _make_room(target: str) -> None:
+def make_room(target: str) -> None:
     """Remove what is in the way of a file."""
     if os.path.isdir(target) and not os.path.islink(target):
         from shutil import rmtree
@@ -343,7 +343,7 @@ def _link(source: str, target: str, size: int) -> bool:
         except FileExistsError:
             if is_last:
                 raise
-            _make_room(target)
+            make_room(target)
         except OSError as problem:
             if problem.errno not in _NO_LINK:
                 raise
@@ -366,7 +366,7 @@ def _copy(source: str, target: str, size: int, *, is_clone: bool) -> bool:
         try:
             writing = os.open(target, flags, mode)
         except FileExistsError:
-            _make_room(target)
+            make_room(target)
             writing = os.open(target, flags, mode)
         try:
             if not (is_clone and _clone(reading, writing)):
