@@ -32,6 +32,7 @@ from tests.rig.scale import IS_NIGHTLY, note, share
 from tests.worlds.hostile_sdists import hostile_sdists, sloppy_sdists
 from tests.worlds.hostile_wheels import FILENAME, hostile_wheels, sloppy_wheels
 from tests.worlds.house import House, snapshot
+from tests.worlds.repositories import Repository, is_git_there
 from tests.worlds.sdists import build_sdist
 
 ROOT = Path(__file__).parents[2]
@@ -294,3 +295,28 @@ def _examine(path: Path) -> None:
             for group, script, reference in parse_entry_points(text("entry_points.txt"), path.name):
                 if group in ("console_scripts", "gui_scripts"):
                     check_entry_point(script, reference, path.name)
+
+
+def test_a_sloppy_wheel_is_repaired_in_the_store(house: House) -> None:
+    path = house.root / FILENAME
+    path.write_bytes(dict(sloppy_wheels())["record-lacks-a-file"])
+    _project(house, f"demo @ {path.as_uri()}", more='[tool.provenv]\nlax-archives = ["demo"]\n')
+    house.do("sync", "--link-mode", "copy")
+    house.do("store", "verify")
+    (file,) = house.cache.glob("store/v1/trees/*/*/files/demo/__init__.py")
+    file.chmod(0o644)
+    file.write_text("x = 2\n")
+    house.do("store", "verify", "--repair")
+    (file,) = house.cache.glob("store/v1/trees/*/*/files/demo/__init__.py")
+    assert file.read_text() == "x = 1\n"
+
+
+@pytest.mark.skipif(not is_git_there(), reason="git is not there")
+def test_a_project_file_of_a_repository_leads_nowhere_else(house: House) -> None:
+    secret = house.root / "secret.toml"
+    secret.write_text('[project]\nname = "demo"\nversion = "1.0"\n')
+    repository = Repository(house.root / "repository")
+    (repository.directory / "pyproject.toml").symlink_to(secret)
+    repository.commit({"README": "x"})
+    _project(house, f"demo @ git+{repository.url}")
+    assert "a link that leads out of the repository" in house.refused("lock")

@@ -456,7 +456,7 @@ def _scripts() -> Iterator[tuple[str, bytes]]:
         "hidden": ".profile", "option": "-rf", "python": "python", "python3": "python3", "python-minor": "python3.11",
         "pythonw": "pythonw.exe", "activate": "activate", "activate-fish": "activate.fish",
         "deactivate": "deactivate",
-        "case": "Activate", "escape": "x\x1b", "quote": "x'y", "dollar": "$(id)", "line": "x\u2028y", 
+        "case": "Activate", "escape": "x\x1b", "quote": "x'y", "dollar": "$(id)", "line": "x\u2028y",
         "semicolon": "a;b",
     }  # fmt: skip
     for name, script in names.items():
