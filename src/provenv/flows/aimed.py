@@ -132,6 +132,7 @@ if TYPE_CHECKING:
         """Files that decide whether the project and the members must be built again; None when these are not all that
         decides (other local directories, ``cache-keys``)."""
         link_mode: str | None
+        file_owners: dict[str, str]
         """How files are placed, as the project file says; a flag wins."""
         interpreter: str | None
         """The interpreter that stands for this machine; None when all targets are declared."""

@@ -13,12 +13,13 @@ from provenv.env.apply import identity
 from provenv.env.drift import drifted, own_drift
 from provenv.env.paths import Paths
 from provenv.env.scan import scan
+from provenv.flows.aim import aim
 from provenv.flows.environment import environment_program
 from provenv.model.plan import Installed, Plan
 from provenv.store.boot import boot_id
 from provenv.store.durable import receipt_stamp
 
-__all__ = ["Look", "Seen", "is_only_damaged", "plan_between"]
+__all__ = ["Look", "Seen", "file_owners", "is_only_damaged", "plan_between"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Look:
         self._is_inexact = is_inexact
         self._reinstalled = reinstalled
         self._told: set[str] = set()
+        self.losers: set[str] = set()
+        """Packages that must be installed anew, as they leave a file to another one."""
 
     def plan(self, wanted: Sequence[Wanted], *, kept: Collection[str] = (), is_told: bool) -> Seen:
         """What must change, and what must be put right besides.
@@ -87,7 +90,13 @@ class Look:
             for name, text in sorted(damaged.items()):
                 self._tell(name, text, is_told)
             found = tuple(_as_foreign(item) if item.name in damaged else item for item in found)
-        again = {item.name for item in wanted} if self._reinstalled is None else self._reinstalled
+        again = {item.name for item in wanted} if self._reinstalled is None else {*self._reinstalled}
+        again |= self.losers
+        if receipt is not None and (reduced := {one.name for one in receipt.items.values() if one.is_reduced}):
+            # Who gave way to another gets its own files back when that one goes, or the user decides anew.
+            is_other = plan_between(found, wanted, is_inexact=self._is_inexact)
+            if not is_other.is_empty or receipt.owners != tuple(sorted(file_owners(world).items())):
+                again |= reduced
         found = tuple(_as_foreign(item) if item.name in again else item for item in found if item.name not in kept)
         plan = plan_between(found, wanted, is_inexact=self._is_inexact)
         return Seen(plan, is_fresh=False, is_whole=is_whole, is_unproven=is_unproven)
@@ -101,6 +110,11 @@ class Look:
         if is_told and name not in self._told:
             self._told.add(name)
             self._world.events.warned(f"{name} is restored: {text}")
+
+
+def file_owners(world: World) -> Mapping[str, str]:
+    """Whose files are taken where several packages bring them, as the project file says."""
+    return aim(world)["file_owners"] if os.path.exists(world.project_file) else {}
 
 
 def plan_between(found: Sequence[Installed], wanted: Sequence[Wanted], *, is_inexact: bool = False) -> Plan:

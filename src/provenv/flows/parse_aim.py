@@ -143,6 +143,7 @@ def _aim(world: World, project: Project, members: Sequence[Member], targets: Seq
         "watched": [],
         "build_files": [],
         "link_mode": project.link_mode,
+        "file_owners": dict(project.file_owners),
         "interpreter": None,
     }
 

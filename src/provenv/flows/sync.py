@@ -6,6 +6,7 @@ import os
 
 import provenv
 from provenv.env.apply import apply
+from provenv.env.collision import LosesFiles
 from provenv.env.create import create
 from provenv.errors import InputError, StaleLock
 from provenv.flows import files
@@ -14,7 +15,7 @@ from provenv.flows.environment import alone
 from provenv.flows.fetch import compiled, fetch_trees, mender
 from provenv.flows.interpreter import project_interpreter
 from provenv.flows.lock import Locked, lock
-from provenv.flows.look import Look
+from provenv.flows.look import Look, file_owners
 from provenv.flows.memory import digest
 from provenv.flows.ready import Ready
 from provenv.flows.select import select_items
@@ -87,7 +88,12 @@ def sync(
         with alone(world, root):
             # Another sync may have been at work until now: then what was seen before is no longer so.
             seen = look.plan(ready.first(), kept=ready.later_names, is_told=True)
-            plan = _realise(world, seen, interpreter, data, has_bytecode=has_bytecode)
+            try:
+                plan = _realise(world, seen, interpreter, data, has_bytecode=has_bytecode)
+            except LosesFiles as problem:
+                look.losers |= problem.names
+                seen = look.plan(ready.first(), kept=ready.later_names, is_told=True)
+                plan = _realise(world, seen, interpreter, data, has_bytecode=has_bytecode)
             if not ready.is_complete:
                 # What is built inside the environment could not be built before the environment was there.
                 rest = look.plan(ready.all(), is_told=False)
@@ -152,6 +158,7 @@ def _realise(world: World, seen: Seen, interpreter: Interpreter, data: bytes, *,
             link_mode=_link_mode(world),
             lock_digest=digest(data),
             boot=boot_id(),
+            owners=file_owners(world),
             mend=mender(world, store, interpreter, has_bytecode=has_bytecode),
         )
     store.settle(root)

@@ -110,7 +110,8 @@ class Verifier:
     def _ground_of_proof(self, environment: str | None, against: str | None) -> tuple[str, str]:
         own_root = os.path.realpath(self.world.environment_directory)
         is_own = environment is None or os.path.realpath(environment) == own_root
-        is_ours = any(os.path.lexists(f"{self.root}/{name}") for name in (receipts.NAME, receipts.UNFINISHED))
+        has_receipt = any(os.path.lexists(f"{self.root}/{name}") for name in (receipts.NAME, receipts.UNFINISHED))
+        is_ours = has_receipt or "provenv" in settings_of(self.root)
         path = against
         if against is None and is_own:
             data = files.read_if_there(self.world.lock_file) if self.world.lock_file else None
@@ -244,7 +245,7 @@ class Verifier:
     def _wanted(self, receipt: Receipt | None) -> list[Wanted]:
         assert self.interpreter is not None
         if self.basis == RECEIPT:
-            return [] if receipt is None else wanted_of_receipt(receipt)
+            return [] if receipt is None else wanted_of_receipt(self.store, receipt)
         items = select_items(self.world, self.lock_data, self.interpreter, self.choice)
         return Ready(self.world, items, self.choice, self.interpreter).known()
 

@@ -84,6 +84,8 @@ class _Look:
                 directory = directory.rpartition("/")[0]
 
     def at(self, path: str) -> None:
+        if path in self._owned:
+            return  # in the place of a directory of packages, which is told already
         directory, _, name = path.rpartition("/")
         if directory.rpartition("/")[2] == "__pycache__":
             self._cached(path, directory, name)

@@ -274,7 +274,7 @@ def _wheel_claim(
             digest = digest_from_record(sha256)
             promises[path] = Promise(one.name, path, digest=digest, size=size, source=f"{source}/{name}")
     for path, destination, _ in layout.scripts:
-        promises[destination] = Promise(one.name, destination, SCRIPT, is_executable=True, source=inside + path)
+        promises[destination] = Promise(one.name, destination, SCRIPT, source=inside + path)
     programs = {name: what for group, name, what in tree.entry_points if group in ("console_scripts", "gui_scripts")}
     for name, reference in _launchers(programs, listed, paths):
         path = f"{paths.scripts}/{name}"

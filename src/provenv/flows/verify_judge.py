@@ -69,8 +69,7 @@ def judge(ground: Ground, claims: Iterable[Claim], workers: int, events: Events,
             made.unproven_bytecode.append(promise)
         elif promise.role != FREE:
             made.findings.append(_unproven(promise, basis))
-        if promise.is_executable and not status.st_mode & stat.S_IXUSR:
-            made.findings.append(_not_executable(promise, basis))
+        made.findings += _wrong_mode(promise, basis, status.st_mode)
     _compare(ground, by_path, reading, linked, made, digests(ground.root, reading.values(), workers, events))
     return made
 
@@ -204,17 +203,28 @@ def _linked(ground: Ground, promise: Promise, basis: str) -> Finding:
     )
 
 
-def _not_executable(promise: Promise, basis: str) -> Finding:
-    return Finding(
-        level=FAILS,
-        kind="mode",
-        subject=promise.owner,
-        path=promise.path,
-        expected="an executable file",
-        actual="a file that cannot be executed",
-        remedy=_REPAIR,
-        rule=basis,
-    )
+def _wrong_mode(promise: Promise, basis: str, mode: int) -> Sequence[Finding]:
+    """What its owner may not do with a file; the administrator may read everything, and sees nothing of this."""
+    if os.name != "posix":
+        return []
+    if not mode & stat.S_IRUSR:
+        expected, actual = "a readable file", f"a file of mode {stat.S_IMODE(mode):o}"
+    elif promise.is_executable and not mode & stat.S_IXUSR:
+        expected, actual = "an executable file", "a file that cannot be executed"
+    else:
+        return []
+    return [
+        Finding(
+            level=FAILS,
+            kind="mode",
+            subject=promise.owner,
+            path=promise.path,
+            expected=expected,
+            actual=actual,
+            remedy=_REPAIR,
+            rule=basis,
+        )
+    ]
 
 
 def _unreadable(promise: Promise, basis: str, problem: str, path: str = "") -> Finding:

@@ -25,6 +25,7 @@ from provenv.model.plan import Wanted
 from provenv.store.inspection import fault_of, rows_of_tree
 from provenv.store.store import Store
 from provenv.store.tree import Bytecode, Tree
+from provenv.store.usage import origin
 
 __all__ = ["OwnClaims", "environment_findings", "own_claims", "settings_of", "wanted_of_receipt"]
 
@@ -52,7 +53,7 @@ def own_claims(
 ) -> OwnClaims:
     """A claim for each wanted wheel. The store is asked first; what it lacks is downloaded, with its hash checked."""
     made = OwnClaims()
-    known = {} if receipt is None else {item.name: item for item in wanted_of_receipt(receipt)}
+    known = {} if receipt is None else {item.name: item for item in wanted_of_receipt(store, receipt)}
     items: list[tuple[Wanted, str]] = []
     for item in wanted:
         if item.sha256:
@@ -120,18 +121,23 @@ def _editable(item: Wanted) -> str:
     return unquote(urlsplit(json.loads(item.direct_url)["url"]).path)
 
 
-def wanted_of_receipt(receipt: Receipt) -> list[Wanted]:
-    """The wheels that the receipt says were installed; where they came from it does not tell."""
-    return [
-        Wanted(
-            name=item.name,
-            version=item.version,
-            filename=f"{item.name.replace('-', '_')}-{item.version}.whl",
-            sha256=item.sha256,
-            is_requested=item.is_requested,
+def wanted_of_receipt(store: Store, receipt: Receipt) -> list[Wanted]:
+    """The wheels that the receipt says were installed; the store may know their names, and where they came from."""
+    found = []
+    for item in receipt.items.values():
+        tree, known = store.tree(item.sha256), origin(store, item.sha256)
+        name = tree.filename if tree is not None else "" if known is None else known.filename
+        found.append(
+            Wanted(
+                name=item.name,
+                version=item.version,
+                filename=name or f"{item.name.replace('-', '_')}-{item.version}-py3-none-any.whl",
+                sha256=item.sha256,
+                url=None if known is None else known.url,
+                is_requested=item.is_requested,
+            )
         )
-        for item in receipt.items.values()
-    ]
+    return found
 
 
 def _trees(world: World, store: Store, items: Sequence[Wanted], made: OwnClaims) -> dict[str, Tree]:

@@ -84,10 +84,7 @@ def _promise(
     elif name.endswith(".pyc") and "/__pycache__/" in path:
         # Whoever compiled it, and whatever its hash was then: Python may have written it anew since.
         role, digest = BYTECODE, None
-    is_program = path.startswith(ground.programs + "/") and os.name != "nt"
-    return Promise(
-        found.name, path, role, digest=digest, size=size, algorithm=algorithm or "sha256", is_executable=is_program
-    )
+    return Promise(found.name, path, role, digest=digest, size=size, algorithm=algorithm or "sha256")
 
 
 def record_paths(ground: Ground, found: Found) -> set[str]:
