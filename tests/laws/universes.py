@@ -109,6 +109,7 @@ class _Supply:
     """An index in memory, as one target sees it."""
 
     is_at_hand: Callable[[str], bool]
+    is_in_haste: bool
     until: float
 
     def __init__(self, universe: Universe, target: str, known: Sequence[tuple[str, int]]) -> None:

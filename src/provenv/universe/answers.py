@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
         is_at_hand: Callable[[str], bool]
         """Whether a package needs no reading ahead; set by the one who asks."""
+        is_in_haste: bool
+        """Whether nothing is to be read ahead while an answer is there; set by the one who asks."""
         until: float
         """From when on (of the monotonic clock) nothing is waited for; set by the one who asks."""
 

@@ -34,12 +34,14 @@ def refused(whole: Answers) -> tuple[Unsolvable, Answers] | None:
     Waits for what the pins need, and for nothing else. Raises what the supply raises.
     """
     pinned = Pinned(whole)
+    whole.supply.is_in_haste = True
     try:
         if pinned.may_be_refused():
             settle(pinned)
     except Unsolvable as failure:
         return failure, pinned
     finally:
+        whole.supply.is_in_haste = False
         whole.note_orders()
     return None
 

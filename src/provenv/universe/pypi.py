@@ -80,6 +80,8 @@ class IndexSupply:
         self._direct: dict[str, Artifact | None] = {}
         self.is_at_hand: Callable[[str], bool] = lambda name: False
         """Whether a view of a package is at hand, so that it need not be read ahead."""
+        self.is_in_haste = False
+        """Whether what is asked for matters more than all that may be asked for later."""
         self.until = FOREVER
         """The moment (of the monotonic clock) from which on nobody waits for anything."""
 
@@ -95,7 +97,7 @@ class IndexSupply:
         """Begin to read what these versions need, all at once: another target has them, so this one likely will."""
         for name, version in versions.items():
             self.want(name, f"=={version}")
-        self._crawl(_at_once)
+        self._crawl(_always)
 
     def view(self, name: str, stale: View | None) -> View | None:
         """The view of a package from its current page; a stale view of the same page keeps what it learned."""
@@ -107,7 +109,7 @@ class IndexSupply:
         if name not in self._views:
             self._wait(is_there)
             self._page_arrived(name)
-            self._crawl(_at_once)
+            self._crawl(is_there)
         return self._views[name]
 
     def mask(self, view: View, specifier: str) -> int:
@@ -150,7 +152,7 @@ class IndexSupply:
 
     def learn_all(self, view: View, candidates: int) -> int:
         """Read what several candidates need; where that fails, the failure counts when the solver really asks."""
-        self._crawl(_at_once)
+        self._crawl(_always)
         self._adopt(view)
         self.ahead(view, candidates)
         for candidate in range(candidates.bit_length() - 1, 0, -1):
@@ -224,7 +226,8 @@ class IndexSupply:
     def _crawl(self, is_enough: Callable[[], bool]) -> None:
         """Take in what has arrived, without waiting.
 
-        Metadata first, for it names further pages to fetch; pages as long as what the solver waits for is not there.
+        Who is in haste wants no page to be read while what it waits for is there; everybody else wants what the pages
+        name to be fetched as soon as can be.
         """
         moved = True
         while moved:
@@ -235,7 +238,7 @@ class IndexSupply:
                 self._read_ahead(name, candidate)
                 moved = True
             for name in [name for name in self._pages_under_way if self.catalog.is_page_ready(name)]:
-                if is_enough() or time.monotonic() >= self.until:
+                if (self.is_in_haste and is_enough()) or time.monotonic() >= self.until:
                     return
                 self._page_read_ahead(name)
                 moved = True
@@ -360,7 +363,7 @@ class IndexSupply:
         return None
 
 
-def _at_once() -> bool:
+def _always() -> bool:
     return True
 
 
