@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from provenv.build.builder import Builder, Options, Workroom, check_loop
 from provenv.build.source import unpack_source
@@ -69,7 +69,7 @@ class Sources:
             path = self.archive(artifact)
             known = (archive_metadata(path, version=version, filename=artifact.filename),)
             remember(self._world.cache, "source-metadata", key, known)
-        if known[0] is not None:
+        if known[0] is not None and _is_of(known[0], name, version):
             return known[0]
         return self.built_metadata(name, version, _origin(artifact), lambda: self.unpacked(artifact, package=name))
 
@@ -362,6 +362,16 @@ class _Remembering:
                 return file.read().splitlines()
         except OSError:
             return []
+
+
+def _is_of(metadata: bytes, name: str, version: str) -> bool:
+    """Whether an archive says of itself what the index says of it; if not, only a build tells what it is."""
+    headers = headers_of(metadata)
+    told, number = headers.get("name", [""])[0], headers.get("version", [""])[0]
+    try:
+        return canonicalize_name(told) == canonicalize_name(name) and Version(number) == Version(version)
+    except InvalidVersion:
+        return False
 
 
 def _origin(artifact: Artifact) -> tuple[tuple[str, str], ...]:
