@@ -1,4 +1,4 @@
-"""A disk or its inodes run out, for the store, the environment or the project: one clear error, and later all is well."""
+"""A disk or its inodes run out, for the store, the environment or the project: one clear error; later all is well."""
 
 from __future__ import annotations
 

@@ -74,6 +74,7 @@ def apply(
     ``trees`` holds the tree of every wheel in ``plan.install`` by SHA-256; ``bytecode`` that of those which shall come
     compiled. ``boot`` names the run of the machine since it was started; ``owners`` says which package a path that
     several own is taken from (see ``check_collisions``); ``mend`` is asked when the store's own file was edited.
+    LosesFiles (nothing changed) when something in ``plan.keep`` would lose files.
     InstallError (nothing changed) when two distributions own one path with unequal bytes; InstallError
     (the next call heals) when the system refuses something on the way.
     """
@@ -85,9 +86,9 @@ def apply(
     for wanted in plan.install:
         layout = Layout.from_tree(_tree(trees, wanted), bytecode.get(wanted.sha256), paths)
         prepared.append(Distribution(wanted, layout, paths))
-    check_collisions(
-        [*(_kept_owner(root, name, rows) for name, rows in kept.items()), *(one.owner() for one in prepared)], paths
-    )
+    everybody = [*(_kept_owner(root, name, rows) for name, rows in kept.items()), *(one.owner() for one in prepared)]
+    lost = check_collisions(everybody, paths, owners)
+    prepared = [_without(one, lost.get(one.wanted.name, set()), paths) for one in prepared]
     with told_as_install_error("change the environment", root):
         removals = _removals(paths, plan, before, events)
         receipts.forget(root)
@@ -107,8 +108,17 @@ def apply(
             items=sorted(items, key=lambda item: item[0].name),
             boot=boot,
             own=own_rows(root, own_paths(paths, interpreter)),
+            owners=tuple(sorted((owners or {}).items())),
             is_durable=is_durable,
         )
+
+
+def _without(one: Distribution, lost: set[str], paths: Paths) -> Distribution:
+    """The same distribution, but for files that it leaves to others."""
+    if not lost:
+        return one
+    one.layout.leave(lost)
+    return Distribution(one.wanted, one.layout, paths)
 
 
 def _replaceable(root: str, before: Receipt | None) -> set[str]:

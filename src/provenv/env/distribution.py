@@ -49,6 +49,7 @@ class Distribution:
         """Modification time of each generated file, in nanoseconds, once it is there."""
         if has_scripts:
             self._scripts(paths)
+        self.generated = [one for one in self.generated if one[0] not in layout.lost]
         self._dist_info()
 
     def _scripts(self, paths: Paths) -> None:
@@ -130,6 +131,7 @@ class Distribution:
             sha256=self.wanted.sha256,
             dist_info=self.layout.dist_info,
             is_requested=self.wanted.is_requested,
+            is_reduced=bool(self.layout.lost),
         )
         parts = tuple((prefix, MTIME_NS, plain, program, body) for prefix, body in self.layout.parts)
         return item, receipts.body(tuple(rows), parts)
@@ -217,6 +219,8 @@ def place(
     again = []
     for one, source in poisoned.items():
         layout = Layout.from_tree(*mend(one.wanted, source), work.paths)
+        if one.layout.lost:
+            layout.leave(one.layout.lost)
         fresh = Distribution(one.wanted, layout, work.paths, has_scripts=has_scripts)
         if not has_scripts:
             fresh.linked_scripts = one.linked_scripts

@@ -25,7 +25,7 @@ class Layout:
     placed; ``parts`` are ``(prefix, rows)`` for the receipt, with marshalled rows ``(path, size, is_executable)``.
     """
 
-    __slots__ = ("_listings", "dist_info", "links", "parts", "record", "scripts", "site", "tree")
+    __slots__ = ("_listings", "_lost", "dist_info", "links", "parts", "record", "scripts", "site", "tree")
 
     def __init__(self, tree: Tree, paths: Paths) -> None:
         self.tree = tree
@@ -36,6 +36,7 @@ class Layout:
         self.record = ""
         self.parts: list[tuple[str, bytes]] = []
         self._listings: list[tuple[str, Listing]] = []
+        self._lost: set[str] = set()
 
     @classmethod
     def from_tree(cls, tree: Tree, bytecode: Bytecode | None, paths: Paths) -> Layout:
@@ -58,6 +59,24 @@ class Layout:
             layout._spread(listings, place, scripts + "/", paths)
         return layout
 
+    @property
+    def lost(self) -> set[str]:
+        """Destinations that are left to another distribution."""
+        return self._lost
+
+    def leave(self, lost: set[str]) -> None:
+        """Leave the files at these destinations to another distribution: as if the wheel did not bring them."""
+        self._lost = lost
+        self.links = [
+            (source, place, tuple(name for name in names if (f"{place}/{name}" if place else name) not in lost))
+            for source, place, names in self.links
+        ]
+        self.scripts = [script for script in self.scripts if script[1] not in lost]
+        gone = {write_record([(record_path(self.site, path), "", "")])[:-3] for path in lost}
+        lines = self.record.splitlines(keepends=True)
+        self.record = "".join(line for line in lines if line.rstrip("\n").rsplit(",", 2)[0] not in gone)
+        self.parts = [(prefix, _rows_without(prefix, rows, lost)) for prefix, rows in self.parts]
+
     def places(self) -> list[str]:
         """The absolute directories of the store that hold its files."""
         return [files for files, _ in self._listings]
@@ -75,8 +94,20 @@ class Layout:
                 if parent != above:
                     above, found = parent, sizes.setdefault(f"{files}/{parent}" if parent else files, [])
                 found.append(~size if is_executable else size)
+        if self._lost:
+            yield from self._fewer_links()
+            return
         for source, destination, names in self.links:
             yield source, destination, names, tuple(sizes[source])
+
+    def _fewer_links(self) -> Iterator[tuple[str, str, tuple[str, ...], tuple[int, ...]]]:
+        sizes = {
+            f"{files}/{path}": ~size if is_executable else size
+            for files, listing in self._listings
+            for path, size, is_executable in marshal.loads(listing.rows)
+        }
+        for source, destination, names in self.links:
+            yield source, destination, names, tuple(sizes[f"{source}/{name}"] for name in names)
 
     def _spread(
         self, listings: list[tuple[str, Listing]], place: Callable[[str], str], scripts: str, paths: Paths
@@ -119,6 +150,11 @@ def _placement(tree: Tree, site: str, paths: Paths) -> Callable[[str], str]:
         return f"{base}/{rest}" if base and rest else base or rest
 
     return place
+
+
+def _rows_without(prefix: str, rows: bytes, lost: set[str]) -> bytes:
+    start = prefix + "/" if prefix else ""
+    return marshal.dumps(tuple(row for row in marshal.loads(rows) if start + row[0] not in lost), MARSHAL_VERSION)
 
 
 def record_path(site: str, destination: str) -> str:

@@ -38,23 +38,39 @@ _LENGTH = 8
 class ReceiptItem:
     """One distribution: ``name`` (normalised), ``version``, ``sha256`` of its wheel, path of its ``.dist-info``.
 
-    Its first file is RECORD. ``is_requested`` says whether it has a REQUESTED file.
+    Its first file is RECORD. ``is_requested`` says whether it has a REQUESTED file, ``is_reduced`` whether it left
+    files to another distribution.
     """
 
-    __slots__ = ("dist_info", "is_requested", "name", "sha256", "version")
+    __slots__ = ("dist_info", "is_reduced", "is_requested", "name", "sha256", "version")
 
-    def __init__(self, *, name: str, version: str, sha256: str, dist_info: str, is_requested: bool) -> None:
+    def __init__(
+        self, *, name: str, version: str, sha256: str, dist_info: str, is_requested: bool, is_reduced: bool = False
+    ) -> None:
         self.name = name
         self.version = version
         self.sha256 = sha256
         self.dist_info = dist_info
         self.is_requested = is_requested
+        self.is_reduced = is_reduced
 
 
 class Receipt:
     """The head of a receipt. ``stamps`` are ``(directory, mtime_ns)`` of the directories that tools change first."""
 
-    __slots__ = ("_begin", "_data", "_path", "_spans", "boot", "interpreter", "items", "lock_digest", "own", "stamps")
+    __slots__ = (
+        "_begin",
+        "_data",
+        "_path",
+        "_spans",
+        "boot",
+        "interpreter",
+        "items",
+        "lock_digest",
+        "own",
+        "owners",
+        "stamps",
+    )
 
     def __init__(
         self,
@@ -68,6 +84,7 @@ class Receipt:
         items: dict[str, ReceiptItem],
         boot: str,
         own: tuple[OwnRow, ...],
+        owners: tuple[tuple[str, str], ...],
     ) -> None:
         self._path = path
         self._data = b""
@@ -83,6 +100,9 @@ class Receipt:
         """Of the machine, when the receipt was written: after another boot, files may be lost that it tells of."""
         self.own = own
         """The files that make the environment one: settings, programs, activation."""
+
+        self.owners = owners
+        """Whose files were taken where several distributions brought them: what the user had decided."""
 
     def files(self, name: str) -> tuple[FileRow, ...]:
         """``(path, size, mtime_ns, mode)`` of every file of a distribution, RECORD first; relative to the root."""
@@ -158,12 +178,17 @@ def read(root: str, name: str = NAME) -> Receipt | None:
     value = unpack(_HEAD, data[_LENGTH : _LENGTH + length])
     if value is None:
         return None
-    boot, lock_digest, interpreter, stamps, own, rows = value
+    boot, lock_digest, interpreter, stamps, own, owners, rows = value
     items: dict[str, ReceiptItem] = {}
     spans: dict[str, tuple[int, int]] = {}
-    for name, version, sha256, dist_info, is_requested, offset, size in rows:
+    for name, version, sha256, dist_info, is_requested, is_reduced, offset, size in rows:
         items[name] = ReceiptItem(
-            name=name, version=version, sha256=sha256, dist_info=dist_info, is_requested=is_requested
+            name=name,
+            version=version,
+            sha256=sha256,
+            dist_info=dist_info,
+            is_requested=is_requested,
+            is_reduced=is_reduced,
         )
         spans[name] = (offset, size)
     return Receipt(
@@ -176,6 +201,7 @@ def read(root: str, name: str = NAME) -> Receipt | None:
         items=items,
         boot=boot,
         own=own,
+        owners=owners,
     )
 
 
@@ -188,15 +214,17 @@ def write(
     items: Iterable[tuple[ReceiptItem, bytes]],
     boot: str = "",
     own: tuple[OwnRow, ...] = (),
+    owners: tuple[tuple[str, str], ...] = (),
     is_durable: bool = False,
 ) -> None:
     """Write the receipt with one rename; each item comes with its ``body``; ``is_durable`` syncs it to disk before."""
     rows, bodies, offset = [], [], 0
     for item, files in items:
-        rows.append((item.name, item.version, item.sha256, item.dist_info, item.is_requested, offset, len(files)))
+        told = (item.name, item.version, item.sha256, item.dist_info, item.is_requested, item.is_reduced)
+        rows.append((*told, offset, len(files)))
         bodies.append(files)
         offset += len(files)
-    head = pack(_HEAD, (boot, lock_digest, interpreter, stamps, own, tuple(rows)))
+    head = pack(_HEAD, (boot, lock_digest, interpreter, stamps, own, owners, tuple(rows)))
     path = f"{root}/{NAME}"
     with open(path + ".new", "wb", buffering=0) as file:
         for piece in (len(head).to_bytes(_LENGTH, "little") + head, b"".join(bodies)):

@@ -30,6 +30,7 @@ TOOL_KEYS = (
     "environments",
     "exclude-dependencies",
     "extra-index-url",
+    "file-owners",
     "find-links",
     "index",
     "index-url",
@@ -122,6 +123,8 @@ class Project:
     """More than its project file decides whether it must be built again (``cache-keys``)."""
     rules: tuple[str, ...] = ()
     """Files with rules of machines, besides those that provenv brings; relative to the project's directory."""
+    file_owners: Mapping[str, str] = field(default_factory=dict)
+    """Pattern of paths below site-packages -> the package that they are taken from, where several bring them."""
     link_mode: str | None = None
     keyring_provider: str | None = None
     required_version: str | None = None
@@ -186,6 +189,7 @@ class _Reader:
             policy=read_policy(settings, mistakes),
             has_cache_keys=settings["cache-keys"].value is not None,
             rules=tuple(mistakes.strings(settings.own.get("rules", []), "tool.provenv.rules")),
+            file_owners=self._file_owners(),
             link_mode=mistakes.one_of(settings["link-mode"].value, _LINK_MODES, settings["link-mode"].where),
             keyring_provider=mistakes.one_of(
                 settings["keyring-provider"].value, _KEYRING_PROVIDERS, settings["keyring-provider"].where
@@ -196,6 +200,12 @@ class _Reader:
         self._check_names(found)
         mistakes.check()
         return found
+
+    def _file_owners(self) -> dict[str, str]:
+        where = "tool.provenv.file-owners"
+        table = self.mistakes.table(self.settings.own.get("file-owners"), where)
+        found = {pattern: self.mistakes.name(name, f"{where}.{pattern}") for pattern, name in table.items()}
+        return {pattern: str(name) for pattern, name in found.items() if name is not None}
 
     def _check_names(self, found: Project) -> None:
         for target in found.targets:
