@@ -95,8 +95,8 @@ class Sources:
     def unpacked(
         self, artifact: Artifact, subdirectory: str | None = None, *, package: str | None = None
     ) -> Iterator[str]:
-        """The tree of a source archive, in a directory that goes with the block. It may be sloppy only where the project
-        lets archives of ``package`` be.
+        """The tree of a source archive, in a directory that goes with the block. It may be sloppy only where the
+        project lets archives of ``package`` be.
         """
         path = self.archive(artifact)
         with tempfile.TemporaryDirectory(prefix="provenv-", ignore_cleanup_errors=True) as directory:
