@@ -72,6 +72,11 @@ class Course:
     def requirements(self) -> str:
         return "".join(f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n" for wheel in self.wheels)
 
+    def project(self) -> str:
+        project = '[project]\nname = "bench"\nversion = "1"\nrequires-python = ">=3.9"\n'
+        index = f'[[tool.provenv.index]]\nname = "bench"\nurl = "{self.base}/simple"\n' if self.base else ""
+        return project + index
+
     def command(self, case: str, place: Path) -> str:
         """What a shell runs in ``place``."""
         words = self.words
@@ -93,7 +98,7 @@ class Course:
         place.mkdir(parents=True)
         (place / "pylock.toml").write_text(self.lock())
         (place / "hashes.txt").write_text(self.requirements())
-        (place / "pyproject.toml").write_text('[project]\nname = "bench"\nversion = "1"\nrequires-python = ">=3.9"\n')
+        (place / "pyproject.toml").write_text(self.project())
         variables = environment(place / "settings") | {"PYTHONPATH": str(SOURCE)}
         with (place / "log").open("wb") as log:
             began = time.perf_counter()
