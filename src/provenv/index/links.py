@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from provenv.index.page import NotAnIndexPage
 
 __all__ = ["check_rest", "filename_problem", "is_archive_name", "once", "url_problem"]
@@ -35,6 +37,11 @@ def filename_problem(filename: str) -> str | None:
 
 def url_problem(url: str, base_url: str) -> str | None:
     """Why a link of a page at ``base_url`` may not be followed. A remote page cannot name a file of this computer."""
+    if "[" in url or "]" in url or not url.isascii():
+        try:
+            urlsplit(url)
+        except ValueError as error:
+            return f"the link cannot be read: {error}"
     scheme, colon, _ = url.partition(":")
     if not colon or not scheme.isascii() or not scheme.replace("+", "").replace("-", "").replace(".", "").isalnum():
         return None

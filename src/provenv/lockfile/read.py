@@ -23,7 +23,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 from provenv.errors import InputError, IntegrityError
 from provenv.lockfile.seal import is_as_written
-from provenv.lockfile.shape import problem_of
+from provenv.lockfile.shape import problem_of, too_long
 from provenv.model.plan import Unbuilt, Wanted
 
 __all__ = ["check_as_written", "is_of_uv", "parse", "select"]
@@ -52,6 +52,8 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
         if b"\n<<<<<<< " in data or data.startswith(b"<<<<<<< "):
             hint = "it holds merge conflict markers: take either side, then run `provenv lock`"
         raise InputError(where, f"not valid TOML: {error}", hint=hint) from error
+    if key := too_long(document):
+        raise InputError(f"{where}: {key}", "it is longer than anything in a lock", hint=_AGAIN)
     try:
         Pylock.from_dict(document)
     except PylockValidationError as error:

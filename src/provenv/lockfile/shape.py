@@ -14,13 +14,14 @@ from urllib.parse import unquote, urlsplit
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-__all__ = ["problem_of"]
+__all__ = ["problem_of", "too_long"]
 
 Problem = tuple[str, str]
 """The key, as ``packages[3].wheels[0].url``, and what is wrong with it."""
 
 _ARCHIVES = (".whl", ".tar.gz", ".zip")
 _LENGTHS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
+_LONGEST = 16 << 10
 _STRONG = {"sha256", "sha384", "sha512"}
 _LISTS = ("requires", "targets", "conflicts")
 _TABLES = ("extras", "groups", "members", "member-default-groups", "directories", "policy")
@@ -29,6 +30,16 @@ _TABLES = ("extras", "groups", "members", "member-default-groups", "directories"
 def problem_of(document: Mapping[str, Any]) -> Problem | None:
     """The first thing in a lock that cannot be; None when there is nothing. It is one by PEP 751 already."""
     return next(_problems(document), None)
+
+
+def too_long(document: Mapping[str, Any]) -> str | None:
+    """The key of a text that is so long that to understand it would take seconds; None when there is none."""
+    for number, package in enumerate(_listed(document.get("packages"))):
+        for key, value in package.items() if isinstance(package, dict) else ():
+            if isinstance(value, str) and len(value) > _LONGEST:
+                return f"packages[{number}].{key}"
+    texts = [document.get("requires-python", ""), *_listed(document.get("environments"))]
+    return "environments" if any(isinstance(text, str) and len(text) > _LONGEST for text in texts) else None
 
 
 def _problems(document: Mapping[str, Any]) -> Iterator[Problem]:
@@ -142,7 +153,8 @@ def _hashes(file: Mapping[str, Any], where: str) -> Iterator[Problem]:
     for algorithm, digest in hashes.items():
         length = _LENGTHS.get(algorithm)
         if length is not None and (len(digest) != length or digest.strip("0123456789abcdef")):
-            yield f"{where}.hashes.{algorithm}", f"it is not {length} hexadecimal digits in lower case"
+            kind = algorithm.upper().replace("SHA", "SHA-")
+            yield f"{where}.hashes.{algorithm}", f"it is no {kind} hash: not {length} hexadecimal digits in lower case"
     if not _STRONG & set(hashes):
         yield f"{where}.hashes", "there is no SHA-256, and weaker hashes prove nothing"
     if (size := file.get("size")) is not None and size < 0:

@@ -54,6 +54,8 @@ def freshness_of(headers: Mapping[str, str], now: float) -> Freshness:
 
 def parse_http_date(text: str) -> float | None:
     """Seconds since the epoch of an IMF-fixdate (RFC 9110, 5.6.7), as ``Sun, 06 Nov 1994 08:49:37 GMT``."""
+    if len(text) > 64:
+        return None
     words = text.replace(",", " ").replace("-", " ").split()
     if len(words) != 6 or words[5].upper() not in ("GMT", "UTC"):
         return None

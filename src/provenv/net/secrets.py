@@ -59,7 +59,7 @@ def redact(text: str) -> str:
     """The text with the secrets inside its URLs replaced by stars."""
     import re
 
-    text = re.sub(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/?#@\"'<>]*(?:@[^\s/?#@\"'<>]*)*@", r"\1****@", text)
+    text = re.sub(r"(?i)\b([a-z][a-z0-9+.-]{0,30}://)[^\s/?#@\"'<>]*(?:@[^\s/?#@\"'<>]*)*@", r"\1****@", text)
     text = re.sub(rf"(?i)([?&;](?:{_SECRET_KEYS})=)[^&;#\s\"'<>]*", r"\1****", text)
     return re.sub(r"(?i)\b(authorization:\s*)(?:\S+\s+)?\S+", r"\1****", text)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from packaging.markers import Marker
+from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Broken", "Needs", "fits_python", "headers_of", "rows_of_requirement"]
 
 _EXTRA_NAME = re.compile(r"""extra\s*(?:==|!=)\s*['"]([^'"]+)['"]|['"]([^'"]+)['"]\s*(?:==|!=)\s*extra""")
+
+_LONGEST = 4096
+"""Characters of one field that is parsed: a reader of grammar takes seconds for what is a hundred times as long."""
 
 _REQUIREMENTS: dict[str, tuple[Requirement, str]] = {}
 """Every requirement text that was met, parsed, with its marker's text: targets and versions share most of them."""
@@ -81,15 +84,16 @@ class Needs:
         told_version = headers.get("version", [""])[0]
         try:
             is_same = canonicalize_name(told_name) == name and Version(told_version) == Version(version)
-        except InvalidVersion:
+        except (InvalidVersion, ValueError):
             is_same = False
         if not is_same:
-            raise Broken(f"its metadata is that of `{told_name} {told_version}`")
+            raise Broken(f"its metadata is that of `{told_name[:200]} {told_version[:200]}`")
 
     def _check_python(self, specifier: str) -> None:
+        _check_length("Requires-Python", specifier)
         try:
             admits, _ = fits_python(specifier, self._environment["python_full_version"])
-        except InvalidSpecifier as error:
+        except (InvalidSpecifier, ValueError) as error:
             raise Broken(f"its metadata has `Requires-Python: {specifier}`, which cannot be read") from error
         if not admits:
             raise Broken(f"it needs Python {specifier}")
@@ -97,13 +101,17 @@ class Needs:
     def _rows(self, text: str, may_refer: bool) -> list[Row]:
         known = _REQUIREMENTS.get(text)
         if known is None:
+            _check_length("Requires-Dist", text)
             try:
                 requirement = Requirement(text)
-            except InvalidRequirement as error:
+            except (InvalidRequirement, ValueError, RecursionError) as error:
                 raise Broken(f"its metadata has `Requires-Dist: {text}`, which cannot be read") from error
             known = _REQUIREMENTS[text] = (requirement, str(requirement.marker or ""))
         requirement, marker = known
-        active = [extra for extra in self._extras_in(marker) if self._holds(requirement, marker, extra)]
+        try:
+            active = [extra for extra in self._extras_in(marker) if self._holds(requirement, marker, extra)]
+        except (UndefinedComparison, UndefinedEnvironmentName, ValueError, RecursionError) as error:
+            raise Broken(f"its metadata has `Requires-Dist: {text}`, whose marker means nothing") from error
         if active and requirement.url is not None and not may_refer:
             raise Broken(f"it needs `{requirement.name}` by a direct reference, which only a project may do")
         return [rows_of_requirement(requirement, extra) for extra in active]
@@ -128,6 +136,11 @@ class Needs:
     def holds(self, marker: Marker, extra: str = "") -> bool:
         """Whether a marker is true on the target."""
         return marker.evaluate({**self._environment, "extra": extra})
+
+
+def _check_length(field: str, text: str) -> None:
+    if len(text) > _LONGEST:
+        raise Broken(f"its metadata has a `{field}` of {len(text)} characters")
 
 
 def rows_of_requirement(requirement: Requirement, extra: str) -> Row:

@@ -34,6 +34,10 @@ class WheelName:
 
         if "/" in filename or "\\" in filename or "\0" in filename:
             raise InputError(repr(filename), "a wheel's file name cannot hold a path")
+        if len(filename) > 255:
+            raise InputError(f"{filename[:80]}...", "no file can have so long a name")
+        if not filename.isascii():
+            raise InputError(repr(filename), "a wheel's file name holds nothing outside of ASCII")
         try:
             name, version, build, tags = parse_wheel_filename(filename)
         except (InvalidWheelFilename, InvalidVersion) as problem:
