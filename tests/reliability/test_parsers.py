@@ -284,7 +284,7 @@ _PLACES: dict[str, tuple[str, Callable[[str], bytes]]] = {
 
 
 _LENIENT = {"URL": 0.4, "lock": 2.0, "attribute": 0.4, "row of RECORD": 0.4}
-"""Readers of whole files, and four of a URL of 300 kB, need some time for anything; here only a wild growth would be a defect."""
+"""Of whole files, and of four readers of a URL of 300 kB: here only a wild growth would be a defect."""
 
 
 @pytest.mark.parametrize("place", _PLACES)
