@@ -232,15 +232,15 @@ class IndexSupply:
         moved = True
         while moved:
             moved = False
+            for name in [name for name in self._pages_under_way if self.catalog.is_page_ready(name)]:
+                if (self.is_in_haste and is_enough()) or time.monotonic() >= self.until:
+                    break
+                self._page_read_ahead(name)
+                moved = True
             for name, candidate in [
                 key for key, artifact in self._metadata_under_way.items() if self.catalog.is_metadata_ready(artifact)
             ]:
                 self._read_ahead(name, candidate)
-                moved = True
-            for name in [name for name in self._pages_under_way if self.catalog.is_page_ready(name)]:
-                if (self.is_in_haste and is_enough()) or time.monotonic() >= self.until:
-                    return
-                self._page_read_ahead(name)
                 moved = True
 
     def _wait(self, is_there: Callable[[], bool]) -> None:
