@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["alone", "check_finished", "environment_program", "environment_stamp"]
+__all__ = ["alone", "check_finished", "environment_program", "environment_stamp", "is_only_damaged"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from provenv.env.hold import Hold
     from provenv.flows.world import World
 
@@ -48,3 +50,12 @@ def environment_stamp(environment: str) -> tuple[str, int, int] | None:
     except OSError:
         return None
     return environment, status.st_mtime_ns, status.st_size
+
+
+def is_only_damaged(root: str, damaged: Sequence[str]) -> bool:
+    """Whether it is still the environment of its receipt, of whose own files these are no longer what they were.
+
+    Who makes another environment in its place writes both the settings and the link to the interpreter.
+    """
+    program = os.path.relpath(environment_program(root), root).replace(os.sep, "/")
+    return "pyvenv.cfg" not in damaged or program not in damaged

@@ -14,12 +14,12 @@ from provenv.env.drift import drifted, own_drift
 from provenv.env.paths import Paths
 from provenv.env.scan import scan
 from provenv.flows.aim import aim
-from provenv.flows.environment import environment_program
+from provenv.flows.environment import environment_program, is_only_damaged
 from provenv.model.plan import Installed, Plan
 from provenv.store.boot import boot_id
 from provenv.store.durable import receipt_stamp
 
-__all__ = ["Look", "Seen", "file_owners", "is_only_damaged", "plan_between"]
+__all__ = ["Look", "Seen", "file_owners", "plan_between"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,15 +154,6 @@ def _is_environment_of(world: World, interpreter: Interpreter, receipt: Receipt 
     version = settings.get("version") or settings.get("version_info", "")
     is_same_version = version.split(".")[:2] == interpreter.version.split(".")[:2]
     return is_same_version and program == os.path.realpath(interpreter.base_executable)
-
-
-def is_only_damaged(root: str, damaged: Sequence[str]) -> bool:
-    """Whether it is still the environment of its receipt, of whose own files these are no longer what they were.
-
-    Who makes another environment in its place writes both the settings and the link to the interpreter.
-    """
-    program = os.path.relpath(environment_program(root), root).replace(os.sep, "/")
-    return "pyvenv.cfg" not in damaged or program not in damaged
 
 
 def _pyvenv(root: str) -> Mapping[str, str]:

@@ -7,8 +7,7 @@ import os
 from provenv.env import receipt as receipts
 from provenv.env.drift import own_drift
 from provenv.errors import Unavailable
-from provenv.flows.environment import environment_program
-from provenv.flows.look import is_only_damaged
+from provenv.flows.environment import environment_program, is_only_damaged
 from provenv.flows.world import World
 from provenv.model.machine import Interpreter
 from provenv.pythons.find import choose, fits
