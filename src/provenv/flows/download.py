@@ -27,7 +27,7 @@ from provenv.store.crew import Crew
 from provenv.store.store import Store
 from provenv.store.tree import Tree
 
-__all__ = ["fetch_missing"]
+__all__ = ["fetch_blobs", "fetch_missing"]
 
 _SIDE_BY_SIDE = 8
 """Downloads at a time: enough to fill a line, few enough that each moves."""
@@ -52,6 +52,19 @@ def fetch_missing(world: World, store: Store, wanted: Sequence[Wanted]) -> Mappi
     return work.trees
 
 
+def fetch_blobs(world: World, store: Store, wanted: Sequence[Wanted]) -> None:
+    """Bring wheels into the store as they are, without unpacking them; those with a path on this computer stay there.
+
+    Raises Unavailable, IntegrityError and InstallError; whatever was complete by then stays in the store.
+    """
+    work = _Work(world, store, wanted, is_unpacking=False)
+    try:
+        with Crew(store.workers) as crew:
+            work.run(crew)
+    finally:
+        work.close()
+
+
 class _OnItsWay(Protocol):
     """What brings one file into the store."""
 
@@ -68,8 +81,9 @@ class _OnItsWay(Protocol):
 class _Work:
     """All wheels of one command on their way, and who is to be looked at next."""
 
-    def __init__(self, world: World, store: Store, wanted: Sequence[Wanted]) -> None:
+    def __init__(self, world: World, store: Store, wanted: Sequence[Wanted], *, is_unpacking: bool = True) -> None:
         self.trees: dict[str, Tree] = {}
+        self._is_unpacking = is_unpacking
         self._world = world
         self._store = store
         # What takes longest begins first.
@@ -110,7 +124,8 @@ class _Work:
         while self._new:
             item = self._new.popleft()
             if _local(self._world, item) is not None or self._store.blob(item.sha256) is not None:
-                self._here.append(item)
+                if self._is_unpacking:
+                    self._here.append(item)
             else:
                 self._remote.append(item)
         if is_first and self._remote:
@@ -176,7 +191,8 @@ class _Work:
         for one in [one for one in self._coming if one.is_done]:
             one.finish()
             self._coming.remove(one)
-            self._here.appendleft(one.item)
+            if self._is_unpacking:
+                self._here.appendleft(one.item)
         for arrival in [arrival for arrival in self._unpacked if arrival.is_done]:
             self.trees[arrival.item.sha256] = arrival.finish()
             self._unpacked.remove(arrival)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
 from packaging.tags import Tag, parse_tag
 from packaging.version import InvalidVersion, Version
 
@@ -17,6 +16,7 @@ from provenv.env.layout import Layout
 from provenv.env.paths import Paths
 from provenv.errors import ProvenvError
 from provenv.flows.fetch import fetch_trees
+from provenv.flows.required import required
 from provenv.flows.verify_claims import FREE, LAUNCHER, SCRIPT, Claim, Promise
 from provenv.flows.verify_ground import Ground
 from provenv.flows.verify_records import Found, record_claim
@@ -334,7 +334,7 @@ def _absent(
     if interpreter is None:
         return []
     here = {one.name for one in found} | of_conda
-    missing = [package for package in _required(lock, dict(interpreter.markers)) if package.name not in here]
+    missing = [package for package in required(lock, dict(interpreter.markers)) if package.name not in here]
     return [
         Finding(
             level=FAILS,
@@ -347,57 +347,3 @@ def _absent(
         )
         for name, version in sorted({(package.name, package.version) for package in missing})
     ]
-
-
-def _required(lock: ForeignLock, environment: dict[str, str]) -> list[ForeignPackage]:
-    """What is installed without any extra or further group; groups and extras may be there, and need not."""
-    if lock.form == "uv":
-        return _reached(lock, environment)
-    defaults = set(lock.default_groups)
-    return [
-        package
-        for package in lock.packages
-        if package.kind not in ("virtual", "directory", "editable")
-        and not package.is_optional
-        and (lock.form == "pylock" or not package.groups or defaults & set(package.groups))
-        and _holds(package.marker, environment)
-    ]
-
-
-def _reached(lock: ForeignLock, environment: dict[str, str]) -> list[ForeignPackage]:
-    """What the projects of a ``uv.lock`` need, followed through the graph; the projects themselves do not count."""
-    waiting: list[tuple[str, tuple[str, ...]]] = [(name, ()) for name in lock.roots]
-    seen: set[tuple[str, str]] = set()
-    reached: dict[str, ForeignPackage] = {}
-    while waiting:
-        name, extras = waiting.pop()
-        fitting = [
-            one for one in lock.named(name) if not one.markers or any(_holds(m, environment) for m in one.markers)
-        ]
-        if not fitting:
-            continue
-        package = fitting[0]
-        for extra in ("", *extras):
-            if (name, extra) in seen:
-                continue
-            seen.add((name, extra))
-            waiting += [
-                (need.name, need.extras)
-                for need in package.needs
-                if not need.group and need.extra == extra and _holds(need.marker, environment)
-            ]
-        if package.kind in ("index", "archive", "git"):
-            reached[name] = package
-    return list(reached.values())
-
-
-def _holds(text: str, environment: dict[str, str]) -> bool:
-    """Whether a marker is true; one that cannot be told asks for nothing."""
-    if not text:
-        return True
-    try:
-        marker = Marker(text)
-        context = {**environment, "extra": "", "extras": frozenset(), "dependency_groups": frozenset()}
-        return marker.evaluate(context, context="lock_file")  # type: ignore[arg-type]  # a TypedDict with the same keys
-    except (InvalidMarker, UndefinedEnvironmentName, KeyError, TypeError):
-        return False

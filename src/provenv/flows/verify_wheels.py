@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -26,12 +26,20 @@ _NOBODY = b'[project]\nname = "verify"\nversion = "0"\n'
 class Shelf:
     """Knows a lock, the store and the indexes; asks an index only for what the lock names by its hash alone."""
 
-    def __init__(self, world: World, store: Store, lock: ForeignLock, interpreter: Interpreter | None) -> None:
+    def __init__(
+        self,
+        world: World,
+        store: Store,
+        lock: ForeignLock,
+        interpreter: Interpreter | None,
+        tags: Sequence[str] | None = None,
+    ) -> None:
         self._world = world
         self._store = store
         self._lock = lock
         self._directory = os.path.dirname(os.path.abspath(lock.where))
-        tags = () if interpreter is None else Target.from_interpreter(interpreter).tags()
+        if tags is None:
+            tags = () if interpreter is None else Target.from_interpreter(interpreter).tags()
         self._ranks = {tag: rank for rank, tag in enumerate(tags)}
         self.why = ""
         """Why the last package has no candidates."""
