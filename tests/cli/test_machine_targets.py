@@ -62,10 +62,17 @@ def test_the_newest_that_the_machine_runs(
 
 
 def test_without_a_gpu_the_cpu_build(house: House, pytorch: TorchIndex) -> None:
-    write(house, target("runner"), "torch", "torchvision")
+    write(house, target("runner", more="gpus = []"), "torch", "torchvision")
     house.do("lock")
     assert house.locked()["torch"] == "2.15.0+cpu"
     assert not [name for name in house.locked() if name.startswith("nvidia")]
+
+
+def test_a_project_that_says_nothing_of_gpus_asks_no_other_index(house: House, pytorch: TorchIndex) -> None:
+    write(house, target("runner"), "torch")
+    house.do("lock")
+    assert house.locked()["torch"] == "2.15.0"
+    assert pytorch.requests == []
 
 
 def test_one_lock_for_a_mac_a_runner_and_three_gpus(house: House, pytorch: TorchIndex) -> None:

@@ -156,8 +156,8 @@ def _accelerated(
     An index of the project that has the same name stands for one of these.
     """
     found: dict[str, tuple[AimedMachine | None, dict[str, list[str]]]] = {}
-    if not any(target.is_declared for target, _ in targets):
-        return found
+    if not any(target.driver or target.gpus or target.compute or target.has_no_gpu for target, _ in targets):
+        return found  # Nobody speaks of GPUs: then nothing is known of any.
     from provenv.flows.machines import family_places, machine_of
     from provenv.flows.rules import rules
 

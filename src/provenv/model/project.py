@@ -373,6 +373,7 @@ class _Reader:
                     driver=self.mistakes.text(item.get("driver"), f"{where}.driver"),
                     gpus=tuple(self.mistakes.strings(item.get("gpus", []), f"{where}.gpus")),
                     compute=tuple(self.mistakes.strings(item.get("compute", []), f"{where}.compute")),
+                    has_no_gpu=item.get("gpus") == [] and not item.get("compute"),
                     cpu=self.mistakes.text(item.get("cpu"), f"{where}.cpu"),
                 )
 

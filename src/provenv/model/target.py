@@ -51,6 +51,8 @@ class Target:
     gpus: tuple[str, ...] = ()
     compute: tuple[str, ...] = ()
     """Compute capabilities, as ``9.0``."""
+    has_no_gpu: bool = False
+    """It is said that it has none (``gpus = []``); with none named and without this, nothing is known."""
     cpu: str | None = None
     """Micro-architecture level, as ``x86-64-v3``."""
     abi_flags: str = ""
