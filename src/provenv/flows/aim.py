@@ -49,8 +49,18 @@ def aim(world: World) -> Aim:
     # A path in the project file means another place in another directory; without one, a copy of a project is known.
     stamp, directory = _stamp_of(fresh["interpreter"]), world.directory if _is_local(fresh) else None
     facts = [_stamp_of(path) for path in fresh["watched"]]
-    remember(world.cache, "aims", key, (fresh, stamp, directory, facts))
+    if not _holds_secrets(fresh):
+        remember(world.cache, "aims", key, (fresh, stamp, directory, facts))
     return fresh
+
+
+def _holds_secrets(aimed: Aim) -> bool:
+    """Whether an address has a token in its query, which nothing may write down. User and password are not in it."""
+    from provenv.net.secrets import redact
+
+    urls = [url for _, url, *_ in aimed["locations"]]
+    urls += [one["url"] for target in aimed["targets"] for one in target["references"].values()]
+    return any("?" in url and redact(url) != url for url in urls)
 
 
 def _is_local(aimed: Aim) -> bool:

@@ -56,6 +56,7 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
         raise InputError(f"{where}: {key}", "it is longer than anything in a lock", hint=_AGAIN)
     try:
         Pylock.from_dict(document)
+        problem = problem_of(document)
     except PylockValidationError as error:
         if is_of_uv(data):
             raise InputError(
@@ -65,7 +66,6 @@ def parse(data: bytes, where: str) -> dict[str, Any]:
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
         # What the library did not foresee is no reason to trust the file.
         raise InputError(where, f"not a valid lock: {type(error).__name__}: {error}", hint=_AGAIN) from error
-    problem = problem_of(document)
     if problem is not None:
         raise InputError(f"{where}: {problem[0]}", problem[1], hint=_AGAIN)
     return document
