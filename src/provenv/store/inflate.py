@@ -14,7 +14,6 @@ import sys
 
 from provenv.archives.zip import STORED
 from provenv.errors import IntegrityError
-from provenv.store.trail import Trail
 from provenv.store.tree import MTIME_NS
 from provenv.wheel.record import digest_for_record
 
@@ -30,10 +29,12 @@ if TYPE_CHECKING:
     from provenv.archives.zip import Member
     from provenv.wheel.record import RecordRow
 
-__all__ = ["Source", "content", "pieces", "proven", "write_long_member", "write_member"]
+__all__ = ["Source", "content", "pieces", "write_member"]
 
 _SMALL = 1 << 20
 """Up to here a member is inflated in one piece; above, in pieces that stay in the processor's cache."""
+_LONG = 1 << 20
+"""From here on RECORD's word is taken for the hash of a member."""
 _PIECE = 1 << 16
 _HASHED = 1 << 19
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -142,8 +143,15 @@ def write_member(source: Source, member: Member, row: RecordRow | None, path: st
     """Write the member to the new file ``path``; its SHA-256 in RECORD's form.
 
     ``packed`` are its bytes in the archive, where they were read before. Size, CRC-32 and the hash in ``row`` are
-    checked; IntegrityError names archive and member.
+    checked; IntegrityError names archive and member. Of a long member RECORD's word is taken for the hash: the bytes
+    are those of the archive, whose own hash is checked, and to hash them a second time costs as much as to inflate
+    them. A wheel that contradicts itself there is found by ``store verify``.
     """
+    if row is not None and row.algorithm == "sha256" and row.digest is not None and member.size >= _LONG:
+        _write(source, member, path, packed, None)
+        if row.size is not None and row.size != member.size:
+            raise _contradicted(source, member, row, f"{member.size} bytes")
+        return digest_for_record(row.digest)
     digest = hashlib.sha256()
     algorithm = row.algorithm if row is not None else None
     other = None if algorithm in (None, "sha256") else hashlib.new(str(algorithm))
@@ -154,44 +162,21 @@ def write_member(source: Source, member: Member, row: RecordRow | None, path: st
             other.update(piece)
 
     _write(source, member, path, packed, hashed)
-    return proven(source, member, row, digest.digest(), other.digest() if other is not None else None)
-
-
-def write_long_member(
-    source: Source, member: Member, row: RecordRow | None, path: str, add: Callable[[int, Callable[[], None]], None]
-) -> Trail:
-    """Write the member to the new file ``path``, and have it hashed behind; size and CRC-32 are checked.
-
-    ``add`` has a piece of work of some weight done by somebody. Call ``ended`` of what is returned.
-    """
-    trails: list[Trail] = []
-
-    def hashed(piece: bytes | memoryview) -> None:
-        if not trails:
-            trails.append(Trail(path, row.algorithm if row is not None else None, add))
-        trails[0].wrote(len(piece))
-
-    try:
-        _write(source, member, path, None, None, hashed)
-    except BaseException:
-        for trail in trails:
-            trail.close()
-        raise
-    return trails[0]
-
-
-def proven(source: Source, member: Member, row: RecordRow | None, sha256: bytes, other: bytes | None) -> str:
-    """The SHA-256 of a member in RECORD's form; IntegrityError when RECORD has another hash (of whichever kind)."""
     if row is not None and row.digest is not None:
-        actual = sha256 if other is None else other
+        actual = digest.digest() if other is None else other.digest()
         if actual != row.digest or (row.size is not None and row.size != member.size):
-            raise IntegrityError(
-                f"{source.subject}: {member.path!r}",
-                expected=f"{row.algorithm} {row.digest.hex()} of its RECORD",
-                actual=actual.hex(),
-                hint="the wheel contradicts itself; nothing was unpacked",
-            )
-    return digest_for_record(sha256)
+            raise _contradicted(source, member, row, actual.hex())
+    return digest_for_record(digest.digest())
+
+
+def _contradicted(source: Source, member: Member, row: RecordRow, actual: str) -> IntegrityError:
+    assert row.digest is not None
+    return IntegrityError(
+        f"{source.subject}: {member.path!r}",
+        expected=f"{row.algorithm} {row.digest.hex()} of its RECORD",
+        actual=actual,
+        hint="the wheel contradicts itself; nothing was unpacked",
+    )
 
 
 def _write(
@@ -199,23 +184,20 @@ def _write(
     member: Member,
     path: str,
     packed: memoryview | None,
-    before: Callable[[bytes | memoryview], None] | None,
-    after: Callable[[bytes | memoryview], None] | None = None,
+    taken: Callable[[bytes | memoryview], None] | None,
 ) -> None:
-    """Write the member; ``before`` and ``after`` see each piece, the latter when it is in the file."""
+    """Write the member; ``taken`` sees each piece. Raises IntegrityError for another size or checksum."""
     size, checksum = 0, 0
     target = os.open(path, _CREATED, 0o555 if member.is_executable else 0o444)
     try:
         for piece in _pieces(source, member, packed):
             size += len(piece)
             checksum = crc32(piece, checksum)
-            if before is not None:
-                before(piece)
+            if taken is not None:
+                taken(piece)
             written = os.write(target, piece) if piece else 0
             while written < len(piece):
                 written += os.write(target, piece[written:])
-            if after is not None:
-                after(piece)
         if os.utime in os.supports_fd:
             os.utime(target, ns=(MTIME_NS, MTIME_NS))
     finally:

@@ -15,8 +15,7 @@ from provenv.archives.zip import Member, read_archive
 from provenv.errors import InputError, InstallError, IntegrityError
 from provenv.store.crew import FIRST, Crew
 from provenv.store.failure import told_as_install_error
-from provenv.store.inflate import Source, content, proven, write_long_member, write_member
-from provenv.store.trail import Trail
+from provenv.store.inflate import Source, content, write_member
 from provenv.store.tree import Tree
 from provenv.wheel.contents import check_metadata, check_record, check_tags
 from provenv.wheel.filename import WheelName
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["Unpacking", "unpack_wheel"]
 
 _LARGE = 256 << 10
-_LONG = 64 << 20
-"""A member of this size is hashed by another thread than that which inflates it."""
 _BATCH_BYTES = 1 << 20
 _BATCH_FILES = 64
 _LARGEST_GAP = 64 << 10
@@ -55,8 +52,8 @@ def unpack_wheel(
 ) -> Tree:
     """Unpack into ``directory`` (empty, ours); the tree says it lies in ``final``, where the caller will rename it to.
 
-    Every member's size, CRC-32 and RECORD hash is checked, and RECORD must list exactly the members; ``is_lax``: the
-    user lets pass what is only sloppy.
+    Every member's size and CRC-32 is checked, its RECORD hash too but for long ones (see ``write_member``), and RECORD
+    must list exactly the members; ``is_lax``: the user lets pass what is only sloppy.
     """
     work = Unpacking(
         blob_path,
@@ -107,7 +104,6 @@ class Unpacking:
         self._members: tuple[Member, ...] = ()
         self._judge = Judge(filename, is_lax=is_lax)
         self._digests: dict[str, str] = {}
-        self._trails: list[Trail] = []
         self._tree: Tree | None = None
         self._refusal: BaseException | None = None
         """That the bytes are not those that were promised: it explains every other failure."""
@@ -139,8 +135,6 @@ class Unpacking:
         """Let go of all files; the crew is not at it any more."""
         if self._source is not None:
             self._source.close()
-        for trail in self._trails:
-            trail.close()
 
     @property
     def _is_given_up(self) -> bool:
@@ -188,11 +182,7 @@ class Unpacking:
         self._head = _Head(source, self._members, name, self._judge)
         _make_directories(self._files, self._members)
         for batch in _batches(self._members):
-            is_long = batch[0].size >= _LONG
-            self._add(
-                sum(member.size for member in batch) * (2 if is_long else 1),
-                partial(self._write_long, batch[0]) if is_long else partial(self._write, batch),
-            )
+            self._add(sum(member.size for member in batch), partial(self._write, batch))
 
     def _prove(self) -> None:
         assert self._source is not None
@@ -218,22 +208,6 @@ class Unpacking:
             piece = None if packed is None else packed[member.start - begin : member.end - begin]
             self._digests[path] = write_member(source, member, head.rows.get(path), f"{self._files}/{path}", piece)
         self._events.advanced("unpack", sum(member.size for member in batch), source.subject)
-
-    def _write_long(self, member: Member) -> None:
-        """Write the member here; whoever is free hashes behind."""
-        source, head = self._source, self._head
-        assert source is not None
-        assert head is not None
-        row = head.rows.get(member.path)
-        trail = write_long_member(source, member, row, f"{self._files}/{member.path}", self._add)
-        self._trails.append(trail)
-
-        def hashed() -> None:
-            other = trail.other.digest() if trail.other is not None else None
-            self._digests[member.path] = proven(source, member, row, trail.sha256.digest(), other)
-            self._events.advanced("unpack", member.size, source.subject)
-
-        trail.ended(hashed)
 
     def _finish(self) -> None:
         head, source, digests = self._head, self._source, self._digests
