@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from provenv.errors import ProvenvError
 from provenv.flows.environment import alone
-from provenv.flows.verify import Verified, Verifier
 from provenv.flows.verify_claims import FILE, LAUNCHER, SCRIPT, Promise
+from provenv.flows.verify_look import Verified, Verifier
 from provenv.model.finding import FAILS
 from provenv.store.failure import told_as_install_error
 from provenv.store.inspection import fault_of, faults_of, rows_of_bytecode, rows_of_tree
