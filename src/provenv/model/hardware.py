@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Gpu", "Hardware"]
+__all__ = ["Gpu", "Hardware", "capability_of", "pair_text"]
+
+
+def pair_text(pair: tuple[int, int] | None) -> str | None:
+    """``9.0``, or None for None."""
+    return None if pair is None else f"{pair[0]}.{pair[1]}"
+
+
+def capability_of(text: str) -> tuple[int, int] | None:
+    """A compute capability as it is written (``9.0``); None for a text that is none."""
+    major, _, minor = text.partition(".")
+    is_plain = all(part.isascii() and part.isdecimal() and len(part) <= 3 for part in (major, minor))
+    return (int(major), int(minor)) if is_plain else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ from provenv.model import policy
 from provenv.model.mistakes import Line, Mistakes, Settings
 from provenv.model.policy import read_policy
 from provenv.model.sources import IndexSource, SourceRule, read_indexes, read_rules
-from provenv.model.target import PLATFORMS, Target
+from provenv.model.target import CPU_LEVELS, PLATFORMS, Target
 
 __all__ = ["TOOL_KEYS", "IndexSource", "Line", "Part", "Project", "Workspace"]
 
@@ -48,7 +48,8 @@ TOOL_KEYS = (
     "workspace",
 )
 """The keys of ``[tool.provenv]``."""
-_TARGET_KEYS = ("compute", "cpu", "driver", "glibc", "gpus", "macos", "musl", "platform", "python")
+_TARGET_KEYS = ("compute", "cpu", "cuda", "driver", "glibc", "glibcxx", "gpus", "machine", "macos", "musl", "platform",
+                "python")  # fmt: skip
 _LINK_MODES = ("auto", "clone", "hardlink", "copy", "symlink")
 _KEYRING_PROVIDERS = ("disabled", "subprocess")
 
@@ -354,28 +355,51 @@ class _Reader:
                 self.mistakes.add(where, "a table is expected here")
                 continue
             self.mistakes.only(item, _TARGET_KEYS, where)
-            platform, python = str(item.get("platform")), item.get("python")
-            if platform not in PLATFORMS:
+            machine, platform, python = self._machine_file(item, where), item.get("platform"), item.get("python")
+            is_told = "platform" in item or "machine" not in item
+            is_known = platform in PLATFORMS if is_told and isinstance(platform, str) else not is_told
+            if not is_known:
                 self.mistakes.add(f"{where}.platform", f"`{platform}` is not one of {', '.join(PLATFORMS)}")
             if not isinstance(python, str) or not re.fullmatch(r"3\.\d+(\.\d+)?", python):
                 self.mistakes.add(f"{where}.python", f"{python!r} is not a version such as '3.12'")
             glibc, musl, macos = (self._floor(item, key, where) for key in ("glibc", "musl", "macos"))
             if glibc and musl:
                 self.mistakes.add(f"{where}.musl", "a target has either `glibc` or `musl`")
-            if platform in PLATFORMS and isinstance(python, str) and python.count(".") in (1, 2):
+            gpus = tuple(self.mistakes.strings(item.get("gpus", []), f"{where}.gpus"))
+            compute = tuple(self.mistakes.strings(item.get("compute", []), f"{where}.compute"))
+            driver, cuda, glibcxx = (self._version(item, key, where) for key in ("driver", "cuda", "glibcxx"))
+            if is_known and isinstance(python, str) and python.count(".") in (1, 2):
                 yield Target(
                     name=name,
-                    platform=platform,
+                    platform=platform or "",
                     python=python,
                     glibc=glibc,
                     musl=musl,
                     macos=macos,
-                    driver=self.mistakes.text(item.get("driver"), f"{where}.driver"),
-                    gpus=tuple(self.mistakes.strings(item.get("gpus", []), f"{where}.gpus")),
-                    compute=tuple(self.mistakes.strings(item.get("compute", []), f"{where}.compute")),
-                    has_no_gpu=item.get("gpus") == [] and not item.get("compute"),
-                    cpu=self.mistakes.text(item.get("cpu"), f"{where}.cpu"),
+                    driver=driver,
+                    gpus=gpus,
+                    compute=compute,
+                    cpu=self.mistakes.one_of(item.get("cpu"), CPU_LEVELS, f"{where}.cpu"),
+                    cuda=cuda,
+                    glibcxx=glibcxx,
+                    has_no_gpu=item.get("gpus") == [] and not compute,
+                    machine_file=machine,
                 )
+
+    def _machine_file(self, item: Mapping[str, Any], where: str) -> str | None:
+        text = self.mistakes.text(item.get("machine"), f"{where}.machine")
+        if text is not None and (not text or "\0" in text):
+            self.mistakes.add(f"{where}.machine", "the path of a recorded machine is expected here")
+            return None
+        return text
+
+    def _version(self, item: Mapping[str, Any], key: str, where: str) -> str | None:
+        """A text that looks like a version; that of a driver is checked where drivers are known."""
+        text = self.mistakes.text(item.get(key), f"{where}.{key}")
+        if key != "driver" and text is not None and not re.fullmatch(r"\d{1,4}(\.\d{1,4}){1,3}", text):
+            self.mistakes.add(f"{where}.{key}", f"{text!r} is not a version such as '12.4'")
+            return None
+        return text
 
     def _floor(self, item: Mapping[str, Any], key: str, where: str) -> tuple[int, int] | None:
         text = self.mistakes.text(item.get(key), f"{where}.{key}")

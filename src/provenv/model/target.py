@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from packaging import tags as packaging_tags
 
 from provenv.errors import InputError
+from provenv.model.hardware import Gpu, Hardware, capability_of, pair_text
 from provenv.model.machine import Interpreter
 
-__all__ = ["PLATFORMS", "Target"]
+__all__ = ["CPU_LEVELS", "PLATFORMS", "Target", "platform_of"]
 
 PLATFORMS: Mapping[str, tuple[str, str, str, str]] = {
     "linux-x86_64": ("posix", "linux", "Linux", "x86_64"),
@@ -21,6 +22,9 @@ PLATFORMS: Mapping[str, tuple[str, str, str, str]] = {
 }
 """Platform name -> os_name, sys_platform, platform_system, platform_machine (PEP 508)."""
 
+CPU_LEVELS = ("x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4")
+"""Micro-architecture levels of x86-64, each with what those before it have."""
+
 #: A wheel built for these or anything older is accepted where a target does not say its floor. The same choice as
 #: uv's ``--python-platform linux`` and ``macos``: what a supported distribution of today has at least.
 DEFAULT_GLIBC = (2, 28)
@@ -30,6 +34,15 @@ DEFAULT_MACOS = (14, 0)
 _LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
 #: PEP 600 and auditwheel's policies: the oldest glibc that wheels of an architecture were ever built for.
 _OLDEST_GLIBC_MINOR = {"x86_64": 5, "aarch64": 17}
+
+
+def platform_of(hardware: Hardware) -> str | None:
+    """The name of a machine's platform; None where there is none."""
+    architecture = (
+        "arm64" if (hardware.system, hardware.architecture) == ("macos", "aarch64") else hardware.architecture
+    )
+    name = f"{hardware.system}-{architecture}"
+    return name if name in PLATFORMS else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +68,14 @@ class Target:
     """It is said that it has none (``gpus = []``); with none named and without this, nothing is known."""
     cpu: str | None = None
     """Micro-architecture level, as ``x86-64-v3``."""
+    cuda: str | None = None
+    """The newest CUDA of the user-mode driver library, as ``12.2``."""
+    glibcxx: str | None = None
+    """The newest symbol version of libstdc++, as ``3.4.30``."""
+    machine_file: str | None = None
+    """The recorded machine that it is, as the project file names it."""
+    machine: Hardware | None = None
+    """What that file holds, once somebody has read it; what the target itself says goes before it."""
     abi_flags: str = ""
     """``t`` for a free-threaded Python."""
     is_declared: bool = True
@@ -85,6 +106,80 @@ class Target:
             f"no platform name is known for {markers['sys_platform']} on {markers['platform_machine']}",
             hint="declare the machine in [tool.provenv.targets]",
         )
+
+    def with_machine(self, machine: Hardware) -> Target:
+        """The same target, which is that recorded machine: what the target does not say is as it was recorded.
+
+        Raises ValueError when it does not say its platform, and the machine's has no name.
+        """
+        platform = self.platform or platform_of(machine)
+        if platform is None:
+            raise ValueError(f"no platform name is known for {machine.system} on {machine.architecture}")
+        is_same = platform == platform_of(machine)
+        says_gpus = bool(self.gpus or self.compute or self.has_no_gpu)
+        nvidia = [] if says_gpus else [gpu for gpu in machine.gpus if gpu.vendor == "nvidia"]
+        says_libc = self.glibc is not None or self.musl is not None
+        return replace(
+            self,
+            platform=platform,
+            glibc=machine.glibc if is_same and not says_libc else self.glibc,
+            musl=machine.musl if is_same and not says_libc and machine.glibc is None else self.musl,
+            macos=self.macos or (machine.macos if is_same else None),
+            driver=self.driver or machine.driver,
+            gpus=self.gpus or tuple(dict.fromkeys(gpu.name for gpu in nvidia)),
+            compute=self.compute or tuple(dict.fromkeys(text for gpu in nvidia if (text := pair_text(gpu.compute)))),
+            cpu=self.cpu or machine.cpu,
+            cuda=self.cuda or machine.cuda,
+            glibcxx=self.glibcxx or machine.glibcxx,
+            has_no_gpu=self.has_no_gpu or (machine.has_no_gpu and not says_gpus),
+            machine=machine,
+        )
+
+    def hardware(self, compute: Callable[[str], tuple[int, int] | None] = lambda name: None) -> Hardware:
+        """The machine for a proof: what is not declared is None.
+
+        ``compute`` tells the compute capability of a GPU's name, as rules have it.
+        """
+        system, _, architecture = self.platform.partition("-")
+        recorded = self.machine
+        cuda_source = "" if self.cuda is None else "declared"
+        if recorded is not None and self.cuda == recorded.cuda:
+            cuda_source = recorded.cuda_source
+        gpus = self._gpus(compute)
+        return Hardware(
+            system=system,
+            architecture=architecture,
+            driver=self.driver,
+            cuda=self.cuda,
+            cuda_source=cuda_source,
+            has_no_gpu=self.has_no_gpu and not gpus,
+            gpus=gpus,
+            glibc=self.glibc,
+            musl=self.musl,
+            macos=self.macos,
+            glibcxx=self.glibcxx,
+            sonames=None if recorded is None else recorded.sonames,
+            cpu=self.cpu,
+            rocm=None if recorded is None else recorded.rocm,
+            is_wsl=recorded is not None and recorded.is_wsl,
+            has_container=recorded is not None and recorded.has_container,
+            recorded="" if recorded is None else recorded.recorded,
+        )
+
+    def _gpus(self, compute: Callable[[str], tuple[int, int] | None]) -> tuple[Gpu, ...]:
+        recorded = self.machine.gpus if self.machine is not None else ()
+        names = tuple(dict.fromkeys(gpu.name for gpu in recorded if gpu.vendor == "nvidia"))
+        if self.has_no_gpu:
+            return ()
+        if recorded and self.gpus == names:
+            return tuple(replace(gpu, compute=gpu.compute or compute(gpu.name)) for gpu in recorded)
+        known = {gpu.name: gpu.compute for gpu in recorded}
+        found = [Gpu(name=name, compute=known.get(name) or compute(name)) for name in self.gpus]
+        for text in self.compute:
+            pair = capability_of(text)
+            if pair is not None and not any(gpu.compute == pair for gpu in found):
+                found.append(Gpu(name=f"compute capability {text}", compute=pair))
+        return tuple(found)
 
     @property
     def minor(self) -> tuple[int, int]:
