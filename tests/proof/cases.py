@@ -69,7 +69,7 @@ def machine(*gpus: str, driver: str | None = None, **what: object) -> Hardware:
         major, _, minor = capability.partition(".")
         found.append(Gpu(name=name, compute=(int(major), int(minor))))
     words: dict[str, object] = {"system": "linux", "architecture": "x86_64", "glibc": (2, 36), "cpu": "x86-64-v3"}
-    words |= {"glibcxx": "3.4.30", "sonames": ("libnuma.so.1",), "has_no_gpu": not gpus, **what}
+    words |= {"glibcxx": "3.4.30", "sonames": ("libnuma.so.1", "libz.so.1"), "has_no_gpu": not gpus, **what}
     return Hardware(driver=driver, gpus=tuple(found), **words)  # type: ignore[arg-type]  # words of Hardware
 
 

@@ -119,6 +119,14 @@ def test_a_cpu_torch_beside_a_cuda_extension() -> None:
     assert found.level == FAILS
 
 
+def test_what_the_policy_lets_a_wheel_take_is_looked_up_where_the_machine_is_known() -> None:
+    viewer = package("viewer", "1", facts("viewer/_gl.so", needed=["libGL.so.1", "libc.so.6"]))
+    (slim,) = findings(machine(), viewer, kind="library")
+    assert (slim.level, slim.expected) == (WARNS, "libGL.so.1")
+    assert not findings(machine(sonames=None), viewer, kind="library")
+    assert not findings(machine(sonames=("libGL.so.1",)), viewer, kind="library")
+
+
 def test_a_missing_library_of_the_system_warns() -> None:
     extension = facts("torchcodec/core7.so", needed=["libavutil.so.59", "libnuma.so.1", "libm.so.6", "libz.so.1"])
     (found,) = findings(machine(), package("torchcodec", "0.9", extension), kind="library")

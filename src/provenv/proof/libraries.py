@@ -22,11 +22,14 @@ _FAMILIES = re.compile(
     r"|nvJitLink|nccl|nvToolsExt|nvshmem_host|torch\w*|c10\w*|shm|caffe2\w*)\.so(?:\.|$)"
 )
 _DRIVER = ("libcuda.so.1", "libnvidia-ml.so.1", "libnvcuvid.so.1", "libnvidia-encode.so.1")
-_ALWAYS = re.compile(
-    r"(lib(c|m|dl|rt|util|pthread|resolv|nsl|crypt|anl)\.so\.\d+|ld-linux.*|linux-vdso.*|libgcc_s\.so\.1|libstdc\+\+\.so\.6"
-    r"|lib(X11|Xext|Xrender|ICE|SM|GL|gobject-2\.0|gthread-2\.0|glib-2\.0)\.so\.\d+|libz\.so\.1|libexpat\.so\.1)"
+_OWN = re.compile(r"lib(c|m|dl|rt|util|pthread|resolv|nsl|crypt|anl)\.so\.\d+|ld-linux.*|linux-vdso.*")
+"""glibc itself and what came with it."""
+_POLICY = re.compile(
+    r"libgcc_s\.so\.1|libstdc\+\+\.so\.6|libz\.so\.1|libexpat\.so\.1"
+    r"|lib(X11|Xext|Xrender|ICE|SM|GL|gobject-2\.0|gthread-2\.0|glib-2\.0)\.so\.\d+"
 )
-"""The policy of PEP 600 (manylinux_2_17): what every such system has."""
+"""What PEP 600 lets a wheel take from the system: looked up where the libraries of the machine are known (a slim
+container has neither X11 nor GL), believed where they are not."""
 
 
 def family_of(soname: str) -> str | None:
@@ -58,7 +61,7 @@ def _of_package(case: Case, package: Package, provided: Mapping[str, str]) -> It
         for name in missing:
             if name in _DRIVER:
                 has_driver_need = has_driver_need or facts.path
-            elif _ALWAYS.fullmatch(name) or (system is not None and name in system):
+            elif _OWN.fullmatch(name) or (_POLICY.fullmatch(name) if system is None else name in system):
                 continue
             elif (family := family_of(name)) is not None:
                 yield from _family(case, package, facts, name, family, provided)
