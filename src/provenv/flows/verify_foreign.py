@@ -334,7 +334,12 @@ def _absent(
     if interpreter is None:
         return []
     here = {one.name for one in found} | of_conda
-    missing = [package for package in required(lock, dict(interpreter.markers)) if package.name not in here]
+    missing = [
+        package
+        for package in required(lock, dict(interpreter.markers))
+        # Older locks of Poetry do not tell the groups of a package: one of `dev` need not be there.
+        if package.name not in here and (lock.form != "poetry" or package.groups)
+    ]
     return [
         Finding(
             level=FAILS,
