@@ -288,5 +288,5 @@ def test_needs_that_the_wheel_does_not_have(house: House) -> None:
 
 def test_every_fault(stations: list[Station]) -> None:
     cases = [(fault, mode, command) for mode in MODES for command in COMMANDS for fault in FAULTS]
-    problems = _all(stations, share(cases, 30))
+    problems = _all(stations, share(cases, 20))
     assert not problems, "\n".join(problems)
