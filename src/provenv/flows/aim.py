@@ -15,7 +15,7 @@ from provenv.flows.memory import digest, recall, remember
 
 __all__ = ["aim"]
 
-_FORMAT = 4
+_FORMAT = 5
 """Of what is remembered."""
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ def aim(world: World) -> Aim:
         _FORMAT, provenv.__version__, data, pin, world.python_request, world.search_path, world.default_index,
         world.indexes,
         world.find_links, environment_stamp(world.environment_directory), sorted(world.policy.items()),
-        world.uses_sources, world.has_index, world.is_only_here,
+        world.uses_sources, world.needs_files, world.has_index, world.is_only_here,
     )  # fmt: skip
     known: tuple[Aim, tuple[int, ...], str | None, list[tuple[int, ...]]] | None = recall(world.cache, "aims", key)
     if known is not None:

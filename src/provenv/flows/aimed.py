@@ -64,6 +64,8 @@ if TYPE_CHECKING:
         system: str
         """``linux`` or ``windows``."""
         driver: str | None
+        cuda: str | None
+        """The newest CUDA of the user-mode driver library, where it is told: a compatibility package may lift it."""
         gpus: list[tuple[str, int, int]]
         """Name, and compute capability in two numbers; empty: it has none."""
         rules: list[str]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from provenv.errors import InputError
 from provenv.flows.aimed import AimedMachine
+from provenv.flows.files import read_if_there
 from provenv.flows.rules import rules
+from provenv.model.hardware import capability_of
+from provenv.model.hardware_file import from_toml
 from provenv.model.target import Target
 from provenv.stack.builds import builds_for, driver_limit, family
 from provenv.stack.gpus import gpu_by_name, names_like
@@ -16,9 +20,36 @@ from provenv.stack.tables import Numbers, Tables, numbers
 if TYPE_CHECKING:
     from provenv.flows.network import Place
 
-__all__ = ["family_places", "machine_of"]
+__all__ = ["family_places", "machine_of", "with_machines"]
 
 _SYSTEMS = {"linux": "linux", "windows": "windows"}
+
+
+def with_machines(targets: Sequence[Target], directory: str, where: str, *, is_missing_fine: bool) -> list[Target]:
+    """The same targets; those that are a recorded machine with what its file holds.
+
+    A file is named from the project's ``directory``. One that is not there is passed over where ``is_missing_fine``,
+    and so is a target of which then not even the platform is known. Raises InputError naming the file and the key.
+    """
+    found = []
+    for target in targets:
+        if target.machine_file is None:
+            found.append(target)
+            continue
+        path = os.path.join(directory, target.machine_file)
+        place = f"{where}: tool.provenv.targets.{target.name}.machine"
+        data = read_if_there(path)
+        if data is None and is_missing_fine:
+            found += [target] if target.platform else []
+            continue
+        if data is None:
+            hint = "`provenv machine record --output FILE` writes it on the machine"
+            raise InputError(place, f"{path} is missing", hint=hint)
+        try:
+            found.append(target.with_machine(from_toml(data, path)))
+        except ValueError as error:
+            raise InputError(place, str(error), hint="say its `platform`") from None
+    return found
 
 
 def machine_of(target: Target, tables: Tables, own: Sequence[str], where: str) -> AimedMachine | None:
@@ -32,12 +63,13 @@ def machine_of(target: Target, tables: Tables, own: Sequence[str], where: str) -
     if system is None or not target.is_declared:
         return None
     place = f"{where}: tool.provenv.targets.{target.name}"
-    gpus = [(name, *_capability_of(name, tables, f"{place}.gpus")) for name in target.gpus]
-    gpus += [
-        (f"compute capability {text}", *_pair(text, f"{place}.compute"))
-        for text in target.compute
-        if not any(_pair(text, place) == (major, minor) for _, major, minor in gpus)
-    ]
+    for text in target.compute:
+        if capability_of(text) is None:
+            raise InputError(f"{place}.compute", f"`{text}` is no compute capability", hint='write it as `"9.0"`')
+    gpus: dict[tuple[str, int, int], None] = {}
+    for gpu in target.hardware(lambda name: _known_capability(name, tables)).gpus:
+        if gpu.vendor == "nvidia":
+            gpus[(gpu.name, *(gpu.compute or _capability_of(gpu.name, tables, f"{place}.gpus")))] = None
     if target.driver is not None:
         _check_driver(target.driver, gpus, tables, f"{place}.driver")
     return {
@@ -45,10 +77,16 @@ def machine_of(target: Target, tables: Tables, own: Sequence[str], where: str) -
         "platform": target.platform,
         "system": system,
         "driver": target.driver,
-        "gpus": gpus,
+        "cuda": target.cuda,
+        "gpus": list(gpus),
         "rules": list(own),
         "date": tables.date,
     }
+
+
+def _known_capability(name: str, tables: Tables) -> tuple[int, int] | None:
+    fact = gpu_by_name(tables, name)
+    return None if fact is None else capability_of(str(fact["compute"]))
 
 
 def _capability_of(name: str, tables: Tables, where: str) -> tuple[int, int]:
@@ -61,14 +99,10 @@ def _capability_of(name: str, tables: Tables, where: str) -> tuple[int, int]:
             f"`{name}` is no GPU that the rules know",
             hint=f'{hint}`compute = ["9.0"]` names a capability instead',
         )
-    return _pair(str(fact["compute"]), where)
-
-
-def _pair(text: str, where: str) -> tuple[int, int]:
-    major, _, minor = text.partition(".")
-    if not (major.isdecimal() and minor.isdecimal()):
-        raise InputError(where, f"`{text}` is no compute capability", hint='write it as `"9.0"`')
-    return int(major), int(minor)
+    pair = capability_of(str(fact["compute"]))
+    if pair is None:
+        raise InputError(where, f"the rules have no compute capability for `{name}`, but `{fact['compute']}`")
+    return pair
 
 
 def _check_driver(driver: str, gpus: Collection[tuple[str, int, int]], tables: Tables, where: str) -> None:
@@ -94,7 +128,9 @@ def family_places(
     known: list[tuple[str, Numbers]] = [(name, (major, minor)) for name, major, minor in machine["gpus"]]
     places: list[Place] = []
     for template in templates:
-        for build in builds_for(tables, system=machine["system"], driver=machine["driver"], gpus=known):
+        for build in builds_for(
+            tables, system=machine["system"], driver=machine["driver"], gpus=known, cuda=machine["cuda"]
+        ):
             url = template.replace("{build}", build).rstrip("/") + "/"
             places.append((f"pytorch-{build}", url, "simple", True, (403,)))
     names = [name for name, *_ in places]

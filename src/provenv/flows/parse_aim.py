@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -34,7 +35,7 @@ __all__ = ["parse_aim", "read_project", "usual_policy", "words_aim"]
 
 def parse_aim(world: World, data: bytes, pin: bytes | None) -> Aim:
     """The aim of a project file with these bytes; ``pin`` is the content of ``.python-version``."""
-    project = read_project(data, world.project_file)
+    project = _with_machines(world, read_project(data, world.project_file))
     _check(world, project)
     members = Members(all=(), watched=())
     if project.workspace is not None:
@@ -44,13 +45,30 @@ def parse_aim(world: World, data: bytes, pin: bytes | None) -> Aim:
     aim = _aim(world, project, members.all, targets)
     aim["requires_python"] = requires_python
     aim["interpreter"] = interpreter.executable if interpreter is not None else None
-    aim["watched"] = sorted({*members.watched, *_project_files(world, aim), *_rule_files(world, project)})
+    files = {*_project_files(world, aim), *_rule_files(world, project), *_machine_files(world, project)}
+    aim["watched"] = sorted({*members.watched, *files})
     aim["build_files"] = _build_files(world, aim, [project, *(member.project for member in members.all)])
     return aim
 
 
 def _rule_files(world: World, project: Project) -> list[str]:
-    return [os.path.join(world.directory, path) for path in project.rules]
+    found = [os.path.join(world.directory, path) for path in project.rules]
+    return found if world.needs_files else [path for path in found if os.path.exists(path)]
+
+
+def _machine_files(world: World, project: Project) -> list[str]:
+    return [os.path.join(world.directory, one.machine_file) for one in project.targets if one.machine_file is not None]
+
+
+def _with_machines(world: World, project: Project) -> Project:
+    """The project with what the files of recorded machines say of its targets. Raises InputError."""
+    if all(target.machine_file is None for target in project.targets):
+        return project
+    from provenv.flows.machines import with_machines
+
+    is_missing_fine = not world.needs_files
+    targets = with_machines(project.targets, world.directory, world.project_file, is_missing_fine=is_missing_fine)
+    return replace(project, targets=tuple(targets))
 
 
 def _machines(
@@ -156,7 +174,7 @@ def _accelerated(
     An index of the project that has the same name stands for one of these.
     """
     found: dict[str, tuple[AimedMachine | None, dict[str, list[str]]]] = {}
-    if not any(target.driver or target.gpus or target.compute or target.has_no_gpu for target, _ in targets):
+    if not any(_speaks_of_gpus(target) for target, _ in targets):
         return found  # Nobody speaks of GPUs: then nothing is known of any.
     from provenv.flows.machines import family_places, machine_of
     from provenv.flows.rules import rules
@@ -181,6 +199,10 @@ def _accelerated(
     return found
 
 
+def _speaks_of_gpus(target: Target) -> bool:
+    return bool(target.driver or target.cuda or target.gpus or target.compute or target.has_no_gpu)
+
+
 def _author(world: World, root: Project, member: Member) -> Author:
     path = os.path.relpath(member.file, world.directory).replace(os.sep, "/")
     return Author(
@@ -198,8 +220,6 @@ def _author(world: World, root: Project, member: Member) -> Author:
 
 def _handed_down(root: Project, above: str, below: str) -> Mapping[str, Any]:
     """The root's sources as a member in another directory writes them."""
-    from dataclasses import replace
-
     found = {}
     for name, rules in root.sources.items():
         found[name] = tuple(

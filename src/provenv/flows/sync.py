@@ -110,9 +110,9 @@ def _pass_over_missing_sources(world: World) -> None:
     try:
         aim(world)
     except InputError:
-        if not world.uses_sources:
+        if not (world.uses_sources or world.needs_files):
             raise
-        world.uses_sources = False
+        world.uses_sources, world.needs_files = False, False
         aim(world)
 
 

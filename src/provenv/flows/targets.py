@@ -5,6 +5,7 @@ from __future__ import annotations
 from packaging.markers import Marker
 
 from provenv.errors import InputError
+from provenv.model.hardware_file import fingerprint
 from provenv.model.machine import Interpreter
 from provenv.model.project import Project
 from provenv.model.target import DEFAULT_GLIBC, DEFAULT_MACOS, PLATFORMS, Target
@@ -117,10 +118,15 @@ def recorded(target: Target) -> dict[str, object]:
         for key in ("glibc", "musl", "macos"):
             if floor := getattr(target, key):
                 record[key] = f"{floor[0]}.{floor[1]}"
-        for key in ("driver", "cpu"):
+        for key in ("driver", "cuda", "cpu", "glibcxx"):
             if text := getattr(target, key):
                 record[key] = text
         for key in ("gpus", "compute"):
             if values := getattr(target, key):
                 record[key] = list(values)
+        if target.has_no_gpu:
+            record["gpus"] = []
+        if target.machine is not None:
+            # Whatever else the file says (what its system has, how much memory): another file makes the lock stale.
+            record["machine"] = fingerprint(target.machine)
     return record

@@ -68,6 +68,7 @@ class World:
         "link_mode",
         "member",
         "member_directory",
+        "needs_files",
         "network",
         "now",
         "patience",
@@ -133,6 +134,9 @@ class World:
         """How to choose, as the command line says it: keys of ``flows.aimed.Policy``. It wins over the project file."""
         self.uses_sources = uses_sources
         """Whether the rules of ``[tool.provenv.sources]`` count."""
+        self.needs_files = True
+        """Whether files that the project names (recorded machines, rules) must be there: they decided a lock, and to
+        install it nobody needs them."""
         self.has_index = has_index
         """Whether indexes are asked at all, or only flat places."""
         self.patience = patience

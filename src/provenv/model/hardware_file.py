@@ -5,6 +5,8 @@ A fact that is not known is left out. ``gpus = []`` says that there is none; wit
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,8 +14,9 @@ from typing import Any
 from provenv.errors import InputError
 from provenv.model.hardware import Gpu, Hardware, capability_of, pair_text
 from provenv.model.mistakes import Mistakes
+from provenv.model.target import CPU_LEVELS
 
-__all__ = ["facts_of", "from_document", "from_toml", "to_document", "to_toml"]
+__all__ = ["fingerprint", "from_document", "from_toml", "to_document", "to_toml"]
 
 SYSTEMS = ("linux", "macos", "windows")
 VENDORS = ("nvidia", "amd", "intel")
@@ -60,15 +63,18 @@ def _gpu_document(gpu: Gpu) -> dict[str, Any]:
     return found
 
 
-def facts_of(hardware: Hardware) -> dict[str, Any]:
-    """The document without the day it was read: what makes one machine another."""
-    return {key: value for key, value in to_document(hardware).items() if key != "recorded"}
+def fingerprint(hardware: Hardware) -> str:
+    """A digest of all facts but the day they were read: what makes one machine another. The same everywhere."""
+    facts = {key: value for key, value in to_document(hardware).items() if key != "recorded"}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def from_document(document: Mapping[str, Any], where: str) -> Hardware:
     """The Hardware of plain values. ``where`` is the file that messages name. Raises InputError with all mistakes."""
     mistakes = Mistakes(where)
-    mistakes.only(document, _KEYS, where="machine")
+    for key in document:
+        if key not in _KEYS:
+            mistakes.add(key, f"unknown key; known are {', '.join(sorted(_KEYS))}")
     texts = {key: _plain(mistakes, document.get(key), key) for key in _TEXTS}
     for key, known in (("system", SYSTEMS), ("architecture", None)):
         if texts[key] is None and key not in document:
@@ -79,6 +85,7 @@ def from_document(document: Mapping[str, Any], where: str) -> Hardware:
         if (text := texts[key]) is not None and not _VERSION.fullmatch(text):
             mistakes.add(key, f"{text!r} is not a version such as '12.4'")
     pairs = {key: _pair(mistakes, texts[key], key) for key in ("glibc", "musl", "macos")}
+    mistakes.one_of(texts["cpu"], CPU_LEVELS, "cpu")
     gpus = document.get("gpus")
     found = tuple(_gpus(mistakes, gpus))
     sonames = document.get("sonames")

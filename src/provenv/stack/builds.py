@@ -123,17 +123,27 @@ class Unmet:
 
 
 def unmet(
-    tables: Tables, needs: Needs, *, system: str, driver: str | None, gpus: Sequence[tuple[str, Numbers]]
+    tables: Tables,
+    needs: Needs,
+    *,
+    system: str,
+    driver: str | None,
+    gpus: Sequence[tuple[str, Numbers]],
+    cuda: str | None = None,
 ) -> Unmet | None:
     """What a machine lacks for what has these needs; None when it has it all, or when nobody knows.
 
-    ``gpus`` are names and compute capabilities.
+    ``gpus`` are names and compute capabilities; ``cuda`` is the newest CUDA of its user-mode driver library, which a
+    compatibility package may lift above that of the driver.
     """
     if not needs.cuda:
         return None
     major = needs.cuda[0]
     floor = driver_floor(tables, major, system)
-    if driver is not None and floor is not None and floor.is_certain and numbers(driver) < floor.numbers:
+    is_old = driver is not None and floor is not None and numbers(driver) < floor.numbers
+    if cuda is not None:
+        is_old = numbers(cuda)[0] < major and (driver is None or is_old)
+    if is_old and floor is not None and floor.is_certain:
         reason = f"it is built for CUDA {major}, which needs NVIDIA driver {floor.driver} or newer"
         return Unmet("driver", floor.driver, reason)
     for name, capability in gpus:
@@ -150,20 +160,25 @@ def _runs(tables: Tables, built: str, gpu: Numbers) -> bool:
 
 
 def builds_for(
-    tables: Tables, *, system: str, driver: str | None, gpus: Sequence[tuple[str, Numbers]]
+    tables: Tables,
+    *,
+    system: str,
+    driver: str | None,
+    gpus: Sequence[tuple[str, Numbers]],
+    cuda: str | None = None,
 ) -> tuple[str, ...]:
     """The builds whose indexes are worth asking for a machine, newest toolkit first; ``cpu`` alone without a GPU."""
-    if not gpus and driver is None:
+    if not gpus and driver is None and cuda is None:
         return ("cpu",)
     known = dict.fromkeys(build for fact in tables.rows("builds") for build in (*fact["stable"], *fact["experimental"]))
     found = []
     for build in known:
-        cuda = cuda_of_build(build)
-        if cuda and all(
-            unmet(tables, needs, system=system, driver=driver, gpus=gpus) is None
-            for needs in _some_needs(tables, build, cuda)
+        toolkit = cuda_of_build(build)
+        if toolkit and all(
+            unmet(tables, needs, system=system, driver=driver, gpus=gpus, cuda=cuda) is None
+            for needs in _some_needs(tables, build, toolkit)
         ):
-            found.append((cuda, build))
+            found.append((toolkit, build))
     return tuple(build for _, build in sorted(found, reverse=True))
 
 

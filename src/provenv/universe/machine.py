@@ -45,7 +45,7 @@ class Machine:
                 build = build_of(version)
                 view.builds[build] = view.builds.get(build, 0) | 1 << candidate
             cpu = view.builds.get("cpu", 0)
-            has_gpu = bool(self._gpus or self._plain["driver"])
+            has_gpu = bool(self._gpus or self._plain["driver"] or self._plain["cuda"])
             # A machine with GPUs takes a CPU build only when there is nothing else, one without takes it before all.
             view.first = (2 << view.size) - 2 & ~cpu if has_gpu and cpu else cpu
 
@@ -54,8 +54,10 @@ class Machine:
         needs = needs_of(self._tables, name, version, plain["platform"])
         if needs is None:
             return None
-        found = unmet(self._tables, needs, system=plain["system"], driver=plain["driver"], gpus=self._gpus)
+        found = unmet(
+            self._tables, needs, system=plain["system"], driver=plain["driver"], gpus=self._gpus, cuda=plain["cuda"]
+        )
         if found is None:
             return None
-        has = plain["driver"] if found.kind == "driver" else "one"
+        has = (plain["driver"] or f"CUDA {plain['cuda']}") if found.kind == "driver" else "one"
         return found.kind, found.what, f"{found.reason}; machine {plain['name']} has {has}"
