@@ -442,3 +442,16 @@ def test_what_is_no_environment_is_told_in_one_line(house: House, tmp_path: Path
     assert "is no lock that is known" in house.refused("verify", "--against", str(house.environment / "pyvenv.cfg"))
     (tmp_path / "uv.lock").write_text("version = 1\n<<<<<<< ours\n")
     assert "merge conflict" in house.refused("verify", "--against", str(tmp_path / "uv.lock"))
+
+
+def test_a_file_of_two_owners_is_that_of_whom_the_project_names(house: House) -> None:
+    for name in ("one", "two"):
+        house.wheel(name, files={"both/text.txt": name, "both/same.txt": "same", f"{name}.py": ""})
+    house.project("one", "two", more='[tool.provenv]\nfile-owners = {"both/*.txt" = "two"}\n')
+    house.do("sync")
+    assert told(house)[1]["findings"] == []
+    place = house.site / "both/text.txt"
+    replaced_by(b"one")(place)
+    assert [(one["kind"], one["package"]) for one in told(house)[1]["findings"]] == [("changed", "two")]
+    assert told(house, "--repair")[0] == 0
+    assert place.read_text() == "two"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 
 from provenv.env.distribution import Distribution
-from provenv.env.layout import Layout
-from provenv.env.paths import Paths
 from provenv.model.plan import Wanted
 from provenv.store.tree import Bytecode, Tree
 from provenv.wheel.record import digest_from_record
@@ -96,12 +94,9 @@ class Claim:
         """Why it is proven by less than was asked for; "" when it is proven by ``basis``."""
 
 
-def wheel_claim(
-    wanted: Wanted, tree: Tree, bytecode: Bytecode | None, paths: Paths, basis: str, *, is_requested: bool
-) -> Claim:
+def wheel_claim(made: Distribution, bytecode: Bytecode | None, basis: str) -> Claim:
     """Every file that we place for a wheel, byte by byte: what the store has, and what is written for this place."""
-    layout = Layout.from_tree(tree, bytecode, paths)
-    made = Distribution(wanted.changed(is_requested=is_requested), layout, paths)
+    layout, wanted, tree = made.layout, made.wanted, made.layout.tree
     entries = {path: (size, is_executable, sha256) for path, size, is_executable, sha256 in tree.entries}
     compiled = _compiled(bytecode)
     inside = tree.files + "/"

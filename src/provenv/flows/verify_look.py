@@ -16,6 +16,7 @@ from provenv.flows import files
 from provenv.flows.choice import Choice
 from provenv.flows.environment import alone
 from provenv.flows.interpreter import project_interpreter
+from provenv.flows.look import file_owners
 from provenv.flows.ready import Ready
 from provenv.flows.select import select_items
 from provenv.flows.verify_bytecode import compiled_findings
@@ -198,8 +199,9 @@ class Verifier:
             raise InputError(self.root, "its interpreter cannot be found", hint="make the environment anew")
         receipt = receipts.read(self.root)
         findings += _receipt_findings(self.root, receipt)
+        decisions = file_owners(self.world) if self.basis == LOCK else {} if receipt is None else dict(receipt.owners)
         made = own_claims(
-            self.world, self.store, ground, paths, interpreter, self._wanted(receipt), receipt, self.against
+            self.world, self.store, ground, paths, interpreter, self._wanted(receipt), receipt, self.against, decisions
         )
         findings += made.findings
         notes += made.notes

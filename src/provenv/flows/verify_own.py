@@ -7,11 +7,14 @@ file of the tree. RECORD in the environment proves nothing here: whoever edits a
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import provenv
 from provenv.env.activation import activation_scripts
+from provenv.env.collision import check_collisions
 from provenv.env.create import own_paths
+from provenv.env.distribution import Distribution
+from provenv.env.layout import Layout
 from provenv.env.paths import Paths
 from provenv.env.receipt import Receipt
 from provenv.errors import ProvenvError
@@ -50,8 +53,12 @@ def own_claims(
     wanted: Sequence[Wanted],
     receipt: Receipt | None,
     basis: str,
+    decisions: Mapping[str, str],
 ) -> OwnClaims:
-    """A claim for each wanted wheel. The store is asked first; what it lacks is downloaded, with its hash checked."""
+    """A claim for each wanted wheel. The store is asked first; what it lacks is downloaded, with its hash checked.
+
+    ``decisions`` say whose file is taken where several bring it (see ``check_collisions``).
+    """
     made = OwnClaims()
     known = {} if receipt is None else {item.name: item for item in wanted_of_receipt(store, receipt)}
     items: list[tuple[Wanted, str]] = []
@@ -65,6 +72,7 @@ def own_claims(
         else:
             made.findings.append(_stale(item, UNKNOWN))
     trees = _trees(world, store, [item for item, _ in items], made)
+    placed: list[tuple[Distribution, Bytecode | None, str]] = []
     for item, rule in items:
         tree = trees.get(item.sha256)
         if tree is None:
@@ -72,7 +80,16 @@ def own_claims(
         bytecode = _bytecode(world, store, ground, paths, tree, receipt, interpreter)
         row = None if receipt is None else receipt.items.get(item.name)
         is_requested = item.is_requested if row is None or row.sha256 != item.sha256 else row.is_requested
-        claim = wheel_claim(item, tree, bytecode, paths, rule, is_requested=is_requested)
+        layout = Layout.from_tree(tree, bytecode, paths)
+        placed.append((Distribution(item.changed(is_requested=is_requested), layout, paths), bytecode, rule))
+    # Of a file that several bring, the user decided whose is taken; the others are placed as if they had none.
+    lost = check_collisions([one.owner() for one, _, _ in placed], paths, decisions)
+    for one, bytecode, rule in placed:
+        item = one.wanted
+        if item.name in lost:
+            one.layout.leave(lost[item.name])
+            one = Distribution(item, one.layout, paths)
+        claim = wheel_claim(one, bytecode, rule)
         claim.editable = _editable(item)
         if claim.editable:
             made.notes.append(
