@@ -180,6 +180,8 @@ def test_pairs_that_no_metadata_tells() -> None:
 def test_processor_python_and_level() -> None:
     other = facts("pkg/x.cpython-312-aarch64-linux-gnu.so", machine="aarch64")
     assert findings(machine(), package("pkg", "1", other), kind="processor")[0].level == FAILS
+    nowhere = machine(architecture="unknown")
+    assert findings(nowhere, package("pkg", "1", other), kind="processor")[0].level == UNKNOWN
     old = facts("pkg/y.cpython-311-x86_64-linux-gnu.so")
     assert findings(machine(), package("pkg", "1", old), kind="python")[0].level == WARNS
     both = [old, facts("pkg/y.cpython-312-x86_64-linux-gnu.so")]

@@ -17,6 +17,9 @@ __all__ = ["read_machine", "read_root"]
 
 _SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
 _ARCHITECTURES = {"AMD64": "x86_64", "ARM64": "arm64"}
+_PROGRAMS = ("bin/sh", "usr/bin/env", "usr/bin/python3", "bin/busybox")
+_LOADERS = ("lib64/ld-linux-x86-64.so.2", "lib/ld-linux-aarch64.so.1")
+"""A system without a shell has its loader nevertheless."""
 _ELF_MACHINES = {62: "x86_64", 183: "aarch64"}
 
 
@@ -105,7 +108,7 @@ def _level(root: str, tables: Tables) -> str:
 
 def _architecture_of(root: str) -> str:
     """Which processor a system is for, by one of its programs."""
-    for place in ("bin/sh", "usr/bin/env", "usr/bin/python3", "bin/busybox"):
+    for place in (*_PROGRAMS, *_LOADERS):
         path = os.path.join(root, place)
         try:
             if os.path.islink(path):

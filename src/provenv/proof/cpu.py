@@ -53,7 +53,7 @@ def abi_findings(case: Case) -> Iterator[Finding]:
         others = [facts for facts in files if facts.machine != processor]
         if files and len(others) == len(files):
             yield Finding(
-                level=FAILS,
+                level=UNKNOWN if processor == "unknown" else FAILS,
                 kind="processor",
                 subject=package.name,
                 path=others[0].path,
