@@ -230,6 +230,13 @@ def verify(words: Words, world: World, variables: Mapping[str, str]) -> int:
     return command(words, world, _choice(words))
 
 
+def prove(words: Words, world: World, variables: Mapping[str, str]) -> int:
+    """``provenv prove``."""
+    from provenv.cli.prove import prove as command
+
+    return command(words, world, _choice(words))
+
+
 def tool(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv tool``."""
     from provenv.cli.tools import tool as command
@@ -257,6 +264,7 @@ COMMANDS: Mapping[str, Callable[[Words, World, Mapping[str, str]], int]] = {
     "export": export,
     "init": init,
     "lock": lock,
+    "prove": prove,
     "remove": remove,
     "run": run,
     "store": store,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from provenv import __version__
+from provenv.cli.prove_options import prove_options
 from provenv.cli.shared_options import (
     common_options,
     index_options,
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     _tree(_command(commands, "tree", "show the lock as a tree of dependencies"))
     _why(_command(commands, "why", "tell who needs a package and why it is no newer version"))
     _verify(_command(commands, "verify", "compare the environment with the lock, byte by byte"))
+    prove_options(_command(commands, "prove", "say what will run on which machine, from the bytes of the wheels"))
     _export(_command(commands, "export", "write what this machine installs as a plain file for any installer"))
     tool_options(_command(commands, "tool", "run and install programs of packages"), _command)
     store_options(_command(commands, "store", "verify, measure and prune what this computer keeps"), _command)

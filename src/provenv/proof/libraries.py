@@ -15,7 +15,7 @@ from provenv.model.finding import FAILS, UNKNOWN, WARNS, Finding
 from provenv.proof.subject import Case, Package
 from provenv.proof.words import listed
 
-__all__ = ["family_of", "library_findings"]
+__all__ = ["family_of", "is_always_there", "library_findings"]
 
 _FAMILIES = re.compile(
     r"lib(cudart|cublas|cublasLt|cudnn\w*|cufft\w*|cufile|cupti|curand|cusolver\w*|cusparse|cusparseLt|nvrtc[\w-]*"
@@ -36,6 +36,11 @@ def family_of(soname: str) -> str | None:
     """``cudart`` for ``libcudart.so.12``; None for a library that no wheel is known to provide."""
     found = _FAMILIES.match(soname)
     return found.group(1) if found else None
+
+
+def is_always_there(soname: str) -> bool:
+    """Whether it is glibc itself, or came with it."""
+    return _OWN.fullmatch(soname) is not None
 
 
 def library_findings(case: Case) -> Iterator[Finding]:

@@ -25,6 +25,9 @@ class Package:
     """Where its files go in site-packages -> their hash in RECORD's form; None when that is not known."""
     requires: tuple[str, ...] = ()
     """Its ``Requires-Dist`` lines."""
+    symbols: Mapping[str, str] | None = None
+    """Only where the facts lack symbols: families that it looks for -> begin of the SHA-256 of the wheel in which all
+    of them were found once; "" when nobody looked."""
     build: str = ""
     """The accelerator build that its version names: ``cu126``, ``cpu``, ``rocm6.4``; "" when it names none."""
 
@@ -45,6 +48,9 @@ class Case:
     hardware: Hardware = field(default_factory=lambda: Hardware(system="linux", architecture="x86_64"))
     packages: tuple[Package, ...] = ()
     tables: Tables = field(default_factory=lambda: Tables({}, date=""))
+
+    has_strict_owners: bool = False
+    """Whoever installs it refuses files that two packages own; others let one of them win."""
 
     def package(self, name: str) -> Package | None:
         """A chosen distribution by its normalised name."""

@@ -20,15 +20,15 @@ def symbol_findings(case: Case) -> Iterator[Finding]:
     """One finding per package and family: of the file with most missing symbols."""
     defined = [facts.defined for package in case.packages for facts in package.facts or () if facts.defined]
     torch = case.package("torch")
-    has_nvjitlink = any(
-        facts.soname.startswith("libnvJitLink") for package in case.packages for facts in package.facts or ()
-    )
+    linker = _nvjitlink(case)
     for package in case.packages:
         if package.name == "torch":
             continue
+        for family, told in (package.symbols or {}).items():
+            yield _carried(package, family, told, torch if family == "torch" else linker)
         for family, is_there in (
-            ("torch", torch is not None and torch.facts is not None),
-            ("nvjitlink", has_nvjitlink),
+            ("torch", torch is not None and torch.facts is not None and torch.symbols is None),
+            ("nvjitlink", linker is not None and linker.symbols is None),
         ):
             users = [
                 (facts, [name for name in facts.undefined if symbol_family(name) == family])
@@ -36,7 +36,31 @@ def symbol_findings(case: Case) -> Iterator[Finding]:
             ]
             users = [(facts, names) for facts, names in users if names]
             if users:
-                yield _finding(package, family, users, defined, torch, is_there=is_there)
+                provider = torch if family == "torch" else linker
+                yield _finding(package, family, users, defined, provider, is_there=is_there)
+
+
+def _nvjitlink(case: Case) -> Package | None:
+    for package in case.packages:
+        if any(facts.soname.startswith("libnvJitLink") for facts in package.facts or ()):
+            return package
+    return None
+
+
+def _carried(package: Package, family: str, told: str, provider: Package | None) -> Finding:
+    """Symbols of which a lock tells only with which wheel they were compared."""
+    is_same = bool(told) and provider is not None and provider.sha256.startswith(told)
+    label = provider.label if provider is not None else _PROVIDERS[family]
+    return Finding(
+        level=HOLDS if is_same else UNKNOWN,
+        kind="symbol",
+        subject=package.name,
+        expected=f"symbols of {_PROVIDERS[family]}",
+        actual=f"all were found in {label}" if is_same else f"nobody has compared them with {label}",
+        rule="facts of the lock, which tell no symbols",
+        remedy="" if is_same else "read the wheels: `provenv prove` without --offline",
+        evidence=(("version", package.version),),
+    )
 
 
 def _finding(
@@ -44,11 +68,11 @@ def _finding(
     family: str,
     users: list[tuple[FileFacts, list[str]]],
     defined: list[bytes],
-    torch: Package | None,
+    chosen: Package | None,
     *,
     is_there: bool,
 ) -> Finding:
-    provider = torch.label if family == "torch" and torch is not None else _PROVIDERS[family]
+    provider = chosen.label if chosen is not None else _PROVIDERS[family]
     missing = {
         facts.path: [name for name in names if not any(is_defined_in(name, some) for some in defined)]
         for facts, names in users
@@ -58,7 +82,7 @@ def _finding(
     if not is_there:
         level, actual = (
             UNKNOWN,
-            f"{provider} was not read" if torch is not None else f"no {_PROVIDERS[family]} is chosen",
+            f"{provider} was not read" if chosen is not None else f"no {_PROVIDERS[family]} is chosen",
         )
     elif missing[worst]:
         level, actual = FAILS, f"{len(missing[worst])} are not in {provider}: {missing[worst][0]}"

@@ -13,7 +13,7 @@ from provenv.model.finding import FAILS, UNKNOWN, WARNS, Finding
 from provenv.proof.subject import Case, Package
 from provenv.proof.words import listed
 
-__all__ = ["owner_findings", "pair_findings", "runtime_findings"]
+__all__ = ["is_runtime", "owner_findings", "pair_findings", "runtime_findings"]
 
 _OPENMP = re.compile(r"lib(gomp|iomp5|omp)\b[^/]*\.so[^/]*|lib(gomp|iomp5|omp)-[0-9a-f]+[^/]*\.so[^/]*")
 _OPENBLAS = re.compile(r"lib(scipy_)?openblas[^/]*\.so[^/]*")
@@ -31,16 +31,23 @@ def owner_findings(case: Case) -> Iterator[Finding]:
         if len(contents) > 1:
             pairs[tuple(sorted({label for labels in contents.values() for label in labels}))].append(path)
     for labels, paths in sorted(pairs.items()):
+        # Of two texts it seldom matters which one is there; of two libraries of one name it does.
+        is_grave = case.has_strict_owners or any(".so" in path.rpartition("/")[2] for path in paths)
         yield Finding(
-            level=FAILS,
+            level=FAILS if is_grave else WARNS,
             kind="owners",
             subject=labels[0].partition(" ")[0],
             path=sorted(paths)[0],
             expected="one owner for every file",
             actual=f"{' and '.join(labels)} both bring {listed(sorted(paths), 3)}, with different content",
             rule="RECORD of the wheels",
-            remedy="leave one of them out, or say in [tool.provenv] whose file it is",
+            remedy="leave one of them out, or say in `tool.provenv.file-owners` whose file is taken",
         )
+
+
+def is_runtime(filename: str) -> bool:
+    """Whether a file is one of the libraries of which there should be one in a process."""
+    return bool(_OPENMP.fullmatch(filename) or _OPENBLAS.fullmatch(filename))
 
 
 def runtime_findings(case: Case) -> Iterator[Finding]:

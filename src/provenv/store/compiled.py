@@ -35,7 +35,16 @@ if TYPE_CHECKING:
     from provenv.store.store import Store
     from provenv.store.tree import Tree
 
-__all__ = ["compiled_facts", "facts_of_directory", "facts_of_tree", "facts_of_wheel", "keep_facts", "kept_facts"]
+__all__ = [
+    "compiled_facts",
+    "facts_of_directory",
+    "facts_of_tree",
+    "facts_of_wheel",
+    "from_plain",
+    "keep_facts",
+    "kept_facts",
+    "plain",
+]
 
 _MARK = b"provenv facts 1\n"
 _SMALLEST = 64
@@ -70,7 +79,7 @@ def kept_facts(store: Store, sha256: str) -> tuple[FileFacts, ...] | None:
     """The facts that were kept of a wheel, if any."""
     data = read_if_there(store.place("facts", sha256))
     value = None if data is None else unpack(_MARK, data)
-    return None if value is None else tuple(_from_plain(row) for row in value)
+    return None if value is None else tuple(from_plain(row) for row in value)
 
 
 def keep_facts(store: Store, sha256: str, facts: Sequence[FileFacts]) -> None:
@@ -80,7 +89,7 @@ def keep_facts(store: Store, sha256: str, facts: Sequence[FileFacts]) -> None:
             directory = store.temporary()
             try:
                 with open(directory + "/facts", "xb") as file:
-                    file.write(pack(_MARK, tuple(_plain(one) for one in facts)))
+                    file.write(pack(_MARK, tuple(plain(one) for one in facts)))
                 store.publish(directory + "/facts", store.place("facts", sha256), replaces=True)
             finally:
                 store.discard(directory)
@@ -243,7 +252,8 @@ class _Kept:
         raise Cut(f"{length} bytes at {offset} are not held")
 
 
-def _plain(facts: FileFacts) -> tuple[object, ...]:
+def plain(facts: FileFacts) -> tuple[object, ...]:
+    """The facts of a file as plain values, to be kept."""
     modules = tuple(
         (group.count, tuple((code.kind, code.arch, code.suffix, code.isa) for code in group.code))
         for group in facts.modules
@@ -266,7 +276,8 @@ def _plain(facts: FileFacts) -> tuple[object, ...]:
     )
 
 
-def _from_plain(row: tuple[Any, ...]) -> FileFacts:
+def from_plain(row: tuple[Any, ...]) -> FileFacts:
+    """The facts of a file, of what ``plain`` gave."""
     path, machine, bits, soname, needed, search, needs, definitions, modules, gfx, undefined, defined, python = row
     return FileFacts(
         path=path,

@@ -1,0 +1,46 @@
+"""``provenv prove``: what will run on which machine, before anything is installed there."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from provenv.cli.telling import is_quiet
+from provenv.cli.words import Words
+from provenv.flows.choice import Choice
+from provenv.flows.prove import Asked
+from provenv.flows.prove import prove as flow
+from provenv.flows.world import World
+from provenv.model.finding import FAILS, HOLDS
+from provenv.show.prove import prove_document, prove_text
+
+__all__ = ["prove"]
+
+
+def prove(words: Words, world: World, choice: Choice) -> int:
+    """Prove, and say what came of it; 1 when something fails, with ``--strict`` also when something is not known."""
+    proven = flow(
+        world,
+        choice,
+        Asked(
+            file=_absolute(words.file),
+            environment=_absolute(words.environment),
+            root=_absolute(words.root),
+            targets=tuple(words.target),
+            machines=tuple(os.path.abspath(os.path.expanduser(path)) for path in words.machine),
+            is_here=words.here,
+            is_locked=words.locked,
+            is_frozen=words.frozen,
+        ),
+    )
+    is_good = proven.verdict == HOLDS if words.strict else proven.verdict != FAILS
+    if words.json:
+        sys.stdout.write(prove_document(proven) + "\n")
+    elif not (is_quiet(words) and is_good):
+        is_verbose = bool(getattr(words, "verbose", False))
+        sys.stdout.write(prove_text(proven, has_colour=words.has_colour, is_verbose=is_verbose) + "\n")
+    return 0 if is_good else 1
+
+
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else os.path.abspath(os.path.expanduser(path))

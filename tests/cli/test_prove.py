@@ -1,0 +1,236 @@
+"""``provenv prove`` as a user gives it: locks of any tool, wheels, environments and containers, on machines."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.worlds.binaries import Code, build_elf, container
+from tests.worlds.house import House
+from tests.worlds.torch_index import TorchIndex, fill
+
+__all__: list[str] = []
+
+B200 = """system = "linux"
+architecture = "x86_64"
+glibc = "2.35"
+driver = "570.124.06"
+[[gpus]]
+name = "NVIDIA B200"
+vendor = "nvidia"
+compute = "10.0"
+"""
+
+
+@pytest.fixture(scope="module")
+def shelves(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    default, builds = tmp_path_factory.mktemp("default"), tmp_path_factory.mktemp("builds")
+    fill(default, builds)
+    return default, builds
+
+
+@pytest.fixture
+def pytorch(house: House, shelves: tuple[Path, Path]) -> Iterator[TorchIndex]:
+    for wheel in shelves[0].iterdir():
+        (house.server.directory / wheel.name).symlink_to(wheel)
+    with TorchIndex(shelves[1]) as index:
+        (house.directory / "ours.toml").write_text(f'index = [{{ url = "{index.url}", source = "a test" }}]\n')
+        yield index
+
+
+def write(house: House, targets: str, *requirements: str, more: str = "") -> None:
+    tool = f'[tool.provenv]\nrules = ["ours.toml"]\n{more}\n{targets}'
+    house.project(*requirements, more=tool, requires_python=">=3.12")
+
+
+def target(name: str, *, gpus: str = "", driver: str = "", platform: str = "linux-x86_64", more: str = "") -> str:
+    lines = [f"[tool.provenv.targets.{name}]", f'platform = "{platform}"', 'python = "3.12"']
+    lines += [f"gpus = [{gpus}]"] if gpus else []
+    lines += [f'driver = "{driver}"'] if driver else []
+    return "\n".join(lines) + f"\n{more}\n"
+
+
+def machine(house: House, name: str, text: str) -> str:
+    path = house.directory / f"{name}.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def told(house: House, *words: str) -> dict[str, Any]:
+    """What the command says as JSON, whatever the verdict."""
+    found: dict[str, Any] = json.loads(house.give("prove", "--json", *words).out)
+    return found
+
+
+def levels(document: dict[str, Any], kind: str) -> dict[str, list[str]]:
+    """Machine -> the levels of one kind of finding."""
+    return {
+        one["name"]: [finding["level"] for finding in one["findings"] if finding["kind"] == kind]
+        for one in document["machines"]
+    }
+
+
+def test_what_was_locked_for_a_machine_runs_there(house: House, pytorch: TorchIndex) -> None:
+    write(house, target("train", gpus='"H100"', driver="580.65.06", more='glibc = "2.31"'), "torch", "torchvision")
+    house.do("lock")
+    said = house.do("prove")
+    assert said.out.startswith("train: holds (3 packages"), said.out
+    document = told(house)
+    assert document["verdict"] == "holds"
+    assert levels(document, "gpu") == {"train": ["holds"]}
+
+
+def test_the_new_nodes(house: House, pytorch: TorchIndex) -> None:
+    write(house, target("train", gpus='"A100"', driver="535.104.05"), "torch")
+    house.do("lock")
+    assert house.locked()["torch"] == "2.14.1+cu126"
+    said = house.give("prove", "--machine", machine(house, "B200", B200))
+    assert said.code == 1
+    assert "B200: fails" in said.out
+    assert "0 of 3 modules run" in said.out
+    assert "NVIDIA B200 (10.0)" in said.out
+
+
+def test_five_machines_and_a_foreign_lock_that_stays_as_it_is(house: House, pytorch: TorchIndex) -> None:
+    wheel = next(pytorch.directory.joinpath("cu126").glob("torch-2.10.0*.whl"))
+    runtime = next(house.server.directory.glob("nvidia_cuda_runtime_cu12*.whl"))
+    house.project("torch", requires_python=">=3.12")
+    import hashlib
+
+    def row(path: Path, url: str) -> str:
+        return f'{{ url = "{url}", hash = "sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}", size = 1 }}'
+
+    base = pytorch.url.replace("{build}", "cu126")
+    text = f"""version = 1
+requires-python = ">=3.12"
+
+[[package]]
+name = "demo"
+version = "0.1"
+source = {{ virtual = "." }}
+dependencies = [{{ name = "torch" }}]
+
+[[package]]
+name = "torch"
+version = "2.10.0+cu126"
+source = {{ registry = "{base}" }}
+dependencies = [{{ name = "nvidia-cuda-runtime-cu12" }}]
+wheels = [{row(wheel, base + "/" + wheel.name.replace("+", "%2B"))}]
+
+[[package]]
+name = "nvidia-cuda-runtime-cu12"
+version = "12.8.90"
+source = {{ registry = "{house.server.url}" }}
+wheels = [{{ path = "{runtime}", hash = "sha256:{hashlib.sha256(runtime.read_bytes()).hexdigest()}" }}]
+"""
+    text = text.replace(", size = 1", f", size = {wheel.stat().st_size}")
+    lock = house.directory / "uv.lock"
+    lock.write_text(text)
+    machines = {
+        "V100": ("V100", "7.0", "580.65.06"),
+        "T4": ("T4", "7.5", "535.104.05"),
+        "A100": ("A100", "8.0", "520.61.05"),
+        "H100": ("H100", "9.0", "535.104.05"),
+        "B200": ("B200", "10.0", "570.124.06"),
+    }
+    words = []
+    for name, (gpu, compute, driver) in machines.items():
+        body = B200.replace("NVIDIA B200", gpu).replace('"10.0"', f'"{compute}"').replace("570.124.06", driver)
+        words += ["--machine", machine(house, name, body)]
+    document = told(house, str(lock), *words)
+    verdicts = {one["name"]: one["verdict"] for one in document["machines"]}
+    assert verdicts == {"V100": "holds", "T4": "holds", "A100": "fails", "H100": "holds", "B200": "fails"}, json.dumps(
+        document["machines"][0], indent=1
+    )
+    assert lock.read_text() == text
+    said = house.give("prove", str(lock), *words)
+    assert said.out.splitlines()[-1] == "fails: uv.lock on 5 machines: 2 fail, 3 hold"
+
+
+def test_loose_requirements_are_not_locked(house: House) -> None:
+    loose = house.directory / "requirements.txt"
+    loose.write_text("torch==2.1.0\ntransformers\n")
+    message = house.refused("prove", "--here", str(loose))
+    assert "it is not locked: nothing says which files torch, transformers will be" in message
+    assert "provenv add -r" in message
+
+
+def test_what_was_not_read_is_unknown(house: House, pytorch: TorchIndex) -> None:
+    write(house, target("train", gpus='"H100"', driver="580.65.06"), "torch")
+    house.do("lock")
+    said = house.do("prove", "--offline")
+    assert "train: unknown" in said.out
+    assert said.out.count("unknown unread") == 1, "many wheels in one line"
+    assert house.give("prove", "--offline", "--strict").code == 1
+    house.do("prove")
+    assert "train: holds" in house.do("prove", "--offline").out, "what was read is kept"
+
+
+def test_a_wheel(house: House, tmp_path: Path) -> None:
+    device = container([Code("80"), Code("90")])
+    library = build_elf(
+        soname="libkernels.so",
+        needed=["libcudart.so.12"],
+        version_needs={"libc.so.6": ["GLIBC_2.34"]},
+        sections={".nv_fatbin": device},
+    )
+    wheel = house.wheel(
+        "kernels", "1.0", files={"kernels/libkernels.so": library}, tags="py3-none-manylinux_2_17_x86_64"
+    )
+    old = B200.replace('"10.0"', '"8.0"').replace("NVIDIA B200", "A100").replace("2.35", "2.31")
+    said = house.give("prove", str(wheel), "--machine", machine(house, "old", old))
+    assert said.code == 1
+    assert "GLIBC_2.34" in said.out
+    document = told(house, str(wheel), "--machine", str(house.directory / "old.toml"))
+    assert levels(document, "glibc") == {"old": ["fails"]}
+    assert levels(document, "gpu") == {"old": ["holds"]}
+    assert levels(document, "driver") == {"old": ["holds"]}
+
+
+def test_a_wheel_that_is_none(house: House) -> None:
+    broken = house.directory / "broken-1.0-py3-none-any.whl"
+    broken.write_bytes(b"PK\x03\x04 no wheel")
+    document = told(house, str(broken), "--here")
+    assert document["verdict"] == "unknown"
+    assert "broken-1.0" in house.give("prove", str(broken), "--here").out
+
+
+def test_an_environment(house: House) -> None:
+    library = build_elf(soname="libfast.so", version_needs={"libc.so.6": ["GLIBC_2.99"]})
+    house.wheel("fast", "1.0", files={"fast/libfast.so": library}, tags="py3-none-manylinux_2_17_x86_64")
+    house.project("fast")
+    house.do("sync")
+    said = house.give("prove", "--environment", str(house.environment))
+    assert said.code == 1, said
+    assert "this machine: fails" in said.out
+    assert "GLIBC_2.99" in said.out
+    assert house.give("prove", "--venv", str(house.environment)).out == said.out, "remembered, and the same"
+
+
+def test_the_root_of_a_container(house: House, tmp_path: Path) -> None:
+    site = tmp_path / "root/opt/venv/lib/python3.12/site-packages"
+    library = build_elf(soname="libfast.so", version_needs={"libc.so.6": ["GLIBC_2.34"]})
+    wheel = house.wheel("fast", "1.0", files={"fast/libfast.so": library}, tags="py3-none-manylinux_2_17_x86_64")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    libraries = tmp_path / "root/lib/x86_64-linux-gnu"
+    libraries.mkdir(parents=True)
+    said = told(house, "--root", str(tmp_path / "root"), "--machine", machine(house, "B200", B200))
+    assert [one["name"] for one in said["machines"]] == ["B200"]
+    assert levels(said, "glibc") == {"B200": ["unknown"]}, "the C library is the container's, which is not there"
+
+
+def test_a_target_that_there_is_not(house: House, pytorch: TorchIndex) -> None:
+    write(house, target("train", gpus='"H100"', driver="580.65.06"), "torch")
+    assert "there is no target named `trian`" in house.refused("prove", "--target", "trian", code=2)
+
+
+def test_nothing_to_prove(house: House) -> None:
+    assert "there is no project and no lock" in house.refused("prove")
+    assert "only one of" in house.refused("prove", "x.whl", "--root", "/nowhere", code=2)
+    assert "there is no directory" in house.refused("prove", "--root", str(house.root / "nothing"))
