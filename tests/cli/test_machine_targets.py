@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.worlds.house import House
+from tests.worlds.house import BASE_PYTHON, House
 from tests.worlds.torch_index import TorchIndex, fill
 
 __all__: list[str] = []
@@ -88,7 +92,7 @@ def test_one_lock_for_a_mac_a_runner_and_three_gpus(house: House, pytorch: Torch
     found = {}
     for name in ("laptop", "runner", "old", "train", "new"):
         text = house.do("export", "--target", name).out
-        found[name] = next(line.split()[0].split("==")[1] for line in text.splitlines() if line.startswith("torch=="))
+        found[name] = torch_in(text)
     assert found == {
         "laptop": "2.15.0",
         "runner": "2.15.0+cpu",
@@ -99,6 +103,51 @@ def test_one_lock_for_a_mac_a_runner_and_three_gpus(house: House, pytorch: Torch
     again = house.lock_file.read_bytes()
     house.do("lock", "--refresh")
     assert house.lock_file.read_bytes() == again
+
+
+def torch_in(text: str) -> str:
+    """The version of torch in an export: pinned, or in the name of the wheel of a build."""
+    line = next(line for line in text.splitlines() if line.split()[0].split("==")[0] == "torch")
+    return (
+        line.split()[0].split("==")[1] if "==" in line else line.split("/torch-")[1].split("-")[0].replace("%2B", "+")
+    )
+
+
+def installer(tool: str, house: House, *, is_mac: bool) -> list[str]:
+    """How another tool is asked to install for a machine that this is not."""
+    if tool == "pip":
+        platforms = ["macosx_14_0_arm64"] if is_mac else ["manylinux_2_28_x86_64", "manylinux_2_17_x86_64"]
+        words = [sys.executable, "-m", "pip", "install", "--only-binary", ":all:", "--no-deps"]
+        return [*words, *(f"--platform={one}" for one in platforms), "--index-url", house.server.url]
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if uv is None:
+        pytest.skip("there is no uv")
+    place = "aarch64-apple-darwin" if is_mac else "x86_64-unknown-linux-gnu"
+    words = [uv, "pip", "install", "--python-platform", place, "--default-index", house.server.url]
+    return [*words, "--python", BASE_PYTHON, "--cache-dir", str(house.root / "uv-cache")]
+
+
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_the_export_of_each_target_installs_with_other_tools(house: House, pytorch: TorchIndex, tool: str) -> None:
+    targets = (
+        target("laptop", platform="macos-arm64")
+        + target("runner", more="gpus = []")
+        + target("old", gpus='"V100"', driver="580.65.06")
+        + target("train", gpus='"H100"', driver="580.65.06")
+        + target("new", gpus='"B200"', driver="610.43.02")
+    )
+    write(house, targets, "torch", "torchvision")
+    house.do("lock")
+    for name in ("laptop", "runner", "old", "train", "new"):
+        house.do("export", "--target", name, "-o", f"{name}.txt")
+        into = house.root / f"{tool}-{name}"
+        words = installer(tool, house, is_mac=name == "laptop")
+        words += ["--require-hashes", "--python-version", "3.12", "--target", str(into), "-r", f"{name}.txt"]
+        done = subprocess.run(words, cwd=house.directory, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert (
+            f'"{torch_in((house.directory / f"{name}.txt").read_text())}"' in (into / "torch/__init__.py").read_text()
+        )
 
 
 def test_a_conflict_with_the_machine_reads_like_any_other(house: House, pytorch: TorchIndex) -> None:

@@ -53,7 +53,11 @@ class TorchIndex:
                 self.send_header("Content-Length", str(len(data)))
                 self.send_header("Cache-Control", "max-age=600")
                 self.end_headers()
-                self.wfile.write(data)
+                if self.command == "GET":
+                    self.wfile.write(data)
+
+            def do_HEAD(self) -> None:
+                self.do_GET()
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

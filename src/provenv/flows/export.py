@@ -52,7 +52,9 @@ def _line(item: Wanted | Unbuilt, directory: str, *, has_hash: bool) -> str:
     if item.path is not None and item.url is None:
         return _path(item, directory) + suffix
     is_direct = item.kind == "archive" if isinstance(item, Unbuilt) else item.direct_url is not None
-    if is_direct:
+    # A version with a local part (`2.9.1+cu126`) is a build that only its own index has: its URL says where.
+    is_elsewhere = isinstance(item, Wanted) and "+" in item.version and item.url is not None
+    if is_direct or is_elsewhere:
         return f"{item.name} @ {item.url}{_fragment(item)}{suffix}"
     return f"{item.name}=={item.version}{suffix}"
 
