@@ -6,11 +6,12 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from provenv.model.hardware import Gpu, Hardware
 from provenv.probe.libraries import c_library, sonames, symbol_versions
-from provenv.probe.nvidia import Driver, kernel_driver, listed_gpus, pci_gpus, user_mode
+from provenv.probe.nvidia import Driver, is_likely, kernel_driver, listed_gpus, named_gpu, pci_gpus, user_mode
 from provenv.stack.tables import Tables
 
 __all__ = ["read_machine", "read_root"]
@@ -23,11 +24,17 @@ _LOADERS = ("lib64/ld-linux-x86-64.so.2", "lib/ld-linux-aarch64.so.1")
 _ELF_MACHINES = {62: "x86_64", 183: "aarch64"}
 
 
-def read_machine(tables: Tables, now: float) -> Hardware:
-    """The machine we stand on; ``now`` is when (seconds since the epoch). Never fails: what is not told is None."""
+def read_machine(tables: Tables, now: float, *, root: str = "/", timeout: float = 10.0) -> Hardware:
+    """The machine we stand on; ``now`` is when (seconds since the epoch). Never fails: what is not told is None.
+
+    ``root`` is where its files are, for machines that are only told of; a driver library that does not answer within
+    ``timeout`` seconds is left alone.
+    """
+    if root != "/":
+        return _linux(os.path.abspath(root), _architecture_of(root), tables, _day(now), is_here=True, timeout=timeout)
     system = _SYSTEMS.get(sys.platform, sys.platform)
     architecture = _ARCHITECTURES.get(platform.machine(), platform.machine())
-    day = datetime.fromtimestamp(now, UTC).date().isoformat()
+    day = _day(now)
     if system != "linux":
         return Hardware(
             system=system,
@@ -36,25 +43,30 @@ def read_machine(tables: Tables, now: float) -> Hardware:
             macos=_macos() if system == "macos" else None,
             recorded=day,
         )
-    return _linux("/", architecture, tables, day, is_here=True)
+    return _linux("/", architecture, tables, day, is_here=True, timeout=timeout)
 
 
 def read_root(root: str, tables: Tables, now: float) -> Hardware:
     """A Linux system in a directory: its libraries; what a kernel tells is not there, and so not known."""
-    day = datetime.fromtimestamp(now, UTC).date().isoformat()
-    return _linux(os.path.abspath(root), _architecture_of(root), tables, day, is_here=False)
+    return _linux(os.path.abspath(root), _architecture_of(root), tables, _day(now), is_here=False)
 
 
-def _linux(root: str, architecture: str, tables: Tables, day: str, *, is_here: bool) -> Hardware:
+def _day(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).date().isoformat()
+
+
+def _linux(root: str, architecture: str, tables: Tables, day: str, *, is_here: bool, timeout: float = 10.0) -> Hardware:
     libc = c_library(root, architecture)
+    names = sonames(root, architecture)
     driver = kernel_driver(root) if is_here else None
-    told = user_mode(root) if is_here else Driver()
+    has_driver = is_here and is_likely(root, names or ())
+    told = user_mode(root, architecture, timeout=timeout) if has_driver else Driver()
     controllers = list(pci_gpus(root)) if is_here else []
-    gpus = told.gpus or listed_gpus(root, tables)
+    gpus = tuple(_capable(gpu, tables) for gpu in told.gpus) or (listed_gpus(root, tables) if is_here else ())
     gpus += tuple(_amd_gpus(root)) if is_here else ()
     if not gpus:
         gpus = tuple(
-            Gpu(name=f"{vendor} {device}", vendor=vendor) for vendor, device in controllers if vendor == "nvidia"
+            Gpu(name=f"NVIDIA GPU (PCI device {device})") for vendor, device in controllers if vendor == "nvidia"
         )
     version = (_read(os.path.join(root, "proc/version")) or "") if is_here else ""
     return Hardware(
@@ -63,18 +75,35 @@ def _linux(root: str, architecture: str, tables: Tables, day: str, *, is_here: b
         driver=driver or told.driver,
         cuda=told.cuda,
         cuda_source=told.source,
-        has_no_gpu=is_here and not gpus,
+        has_no_gpu=is_here and not gpus and not driver and not told.driver,
         gpus=gpus,
         glibc=libc[1] if libc and libc[0] == "glibc" else None,
         musl=libc[1] if libc and libc[0] == "musl" else None,
         glibcxx=_newest(symbol_versions(root, architecture, "libstdc++.so.6"), "GLIBCXX_"),
-        sonames=sonames(root, architecture),
+        sonames=names,
         cpu=_level(root, tables) if is_here and architecture == "x86_64" else None,
-        rocm=(_read(os.path.join(root, "opt/rocm/.info/version")) or "").strip() or None,
+        rocm=_rocm(root),
         is_wsl="microsoft" in version.lower(),
-        has_container=is_here and any(os.path.exists(place) for place in ("/.dockerenv", "/run/.containerenv")),
+        has_container=is_here and _is_container(root),
         recorded=day,
     )
+
+
+def _capable(gpu: Gpu, tables: Tables) -> Gpu:
+    return gpu if gpu.compute is not None else replace(named_gpu(gpu.name, tables), memory=gpu.memory)
+
+
+def _rocm(root: str) -> str | None:
+    text = (_read(os.path.join(root, "opt/rocm/.info/version")) or "").strip()
+    return text if text and text.isprintable() and len(text) < 60 else None
+
+
+def _is_container(root: str) -> bool:
+    """Engines leave a mark, or tell the first process (``container=podman``); its variables are root's alone."""
+    if any(os.path.exists(os.path.join(root, place)) for place in (".dockerenv", "run/.containerenv")):
+        return True
+    told = _read(os.path.join(root, "proc/1/cgroup")) or ""
+    return any(word in told for word in ("/docker", "/kubepods", "/lxc", "/libpod", "/containerd"))
 
 
 def _amd_gpus(root: str) -> list[Gpu]:

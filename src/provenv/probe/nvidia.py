@@ -8,43 +8,54 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from provenv.model.hardware import Gpu
 from provenv.stack.gpus import gpu_by_name
 from provenv.stack.tables import Tables, numbers
 
-__all__ = ["Driver", "kernel_driver", "listed_gpus", "pci_gpus", "user_mode"]
+__all__ = ["Driver", "is_likely", "kernel_driver", "listed_gpus", "named_gpu", "pci_gpus", "user_mode"]
 
 _TIMEOUT = 10.0
 _WSL = "usr/lib/wsl/lib"
-_ASK = """
+_PLACES = ("usr/lib/{}-linux-gnu", "lib/{}-linux-gnu", "usr/lib64", "usr/lib", "usr/local/cuda/compat")
+#: Each answer is told as soon as it is known: what a library said before it hung or crashed is not lost.
+_BEGIN = """
 import ctypes, json, sys
-told = {"cuda": None, "source": "", "driver": None, "gpus": []}
+def tell(**facts):
+    print(json.dumps(facts), flush=True)
 def load(name):
-    for place in sys.argv[1:]:
+    for place in sys.argv[2:]:
         try:
             return ctypes.CDLL(f"{place}/{name}")
         except OSError:
             pass
     try:
-        return ctypes.CDLL(name)
+        return ctypes.CDLL(name) if sys.argv[1] == "here" else None
     except OSError:
         return None
+def text(buffer):
+    return buffer.value.decode("utf-8", "replace")
+"""
+_ASK_NVML = (
+    _BEGIN
+    + """
 nvml = load("libnvidia-ml.so.1")
 if nvml is not None and nvml.nvmlInit_v2() == 0:
-    number = ctypes.c_int()
+    buffer, number = ctypes.create_string_buffer(96), ctypes.c_int()
+    if nvml.nvmlSystemGetDriverVersion(buffer, 96) == 0:
+        tell(driver=text(buffer))
     if nvml.nvmlSystemGetCudaDriverVersion_v2(ctypes.byref(number)) == 0:
-        told["cuda"], told["source"] = number.value, "nvml"
-    text = ctypes.create_string_buffer(96)
-    if nvml.nvmlSystemGetDriverVersion(text, 96) == 0:
-        told["driver"] = text.value.decode()
+        tell(cuda=number.value, source="nvml")
     count = ctypes.c_uint()
     nvml.nvmlDeviceGetCount_v2(ctypes.byref(count))
-    for index in range(count.value):
+    for index in range(min(count.value, 1024)):
         handle = ctypes.c_void_p()
         if nvml.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(handle)):
             continue
@@ -54,27 +65,37 @@ if nvml is not None and nvml.nvmlInit_v2() == 0:
         known = nvml.nvmlDeviceGetCudaComputeCapability(handle, ctypes.byref(major), ctypes.byref(minor)) == 0
         memory = (ctypes.c_ulonglong * 3)()
         has_memory = nvml.nvmlDeviceGetMemoryInfo(handle, memory) == 0
-        told["gpus"].append([name.value.decode("utf-8", "replace"), [major.value, minor.value] if known else None,
-                             memory[0] if has_memory else None])
+        tell(gpu=[text(name), [major.value, minor.value] if known else None, memory[0] if has_memory else None])
+"""
+)
+_ASK_CUDA = (
+    _BEGIN
+    + """
 cuda = load("libcuda.so.1")
 if cuda is not None:
+    path = "libcuda"
+    try:
+        with open("/proc/self/maps") as maps:
+            path = next((line.split(None, 5)[5].strip() for line in maps if "/libcuda.so" in line), path)
+    except OSError:
+        pass
     number = ctypes.c_int()
     if cuda.cuDriverGetVersion(ctypes.byref(number)) == 0:
-        told["cuda"], told["source"] = number.value, "libcuda"
-    if not told["gpus"] and cuda.cuInit(0) == 0:
+        tell(cuda=number.value, source=path)
+    if cuda.cuInit(0) == 0:
         count = ctypes.c_int()
         cuda.cuDeviceGetCount(ctypes.byref(count))
-        for index in range(count.value):
-            name = ctypes.create_string_buffer(96)
+        for index in range(min(count.value, 1024)):
+            name, memory, pair = ctypes.create_string_buffer(96), ctypes.c_size_t(), []
             cuda.cuDeviceGetName(name, 96, index)
-            pair = []
             for attribute in (75, 76):
                 value = ctypes.c_int()
                 cuda.cuDeviceGetAttribute(ctypes.byref(value), attribute, index)
                 pair.append(value.value)
-            told["gpus"].append([name.value.decode("utf-8", "replace"), pair, None])
-print(json.dumps(told))
+            has_memory = cuda.cuDeviceTotalMem_v2(ctypes.byref(memory), index) == 0
+            tell(gpu=[text(name), pair if pair[0] else None, memory.value if has_memory else None])
 """
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,35 +112,107 @@ class Driver:
 def kernel_driver(root: str) -> str | None:
     """The version of the kernel module that is loaded, as ``535.104.05``."""
     text = _read(os.path.join(root, "sys/module/nvidia/version"))
-    if text:
+    if text and _is_version(text.strip()):
         return text.strip()
     for word in (_read(os.path.join(root, "proc/driver/nvidia/version")) or "").split():
-        if word.count(".") >= 1 and word.replace(".", "").isdecimal():
+        if _is_version(word):
             return word
     return None
 
 
-def user_mode(root: str) -> Driver:
-    """Ask the driver's libraries; an empty answer where there are none, or where they do not answer in time."""
-    places = [os.path.join(root, _WSL)] if os.path.isdir(os.path.join(root, _WSL)) else []
-    try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _ASK, *places],
-            capture_output=True,
-            timeout=_TIMEOUT,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-        told = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return Driver()
-    number = told["cuda"]
-    gpus = tuple(
-        Gpu(name=name, compute=None if pair is None else (pair[0], pair[1]), memory=memory)
-        for name, pair, memory in told["gpus"]
+def is_likely(root: str, sonames: Collection[str]) -> bool:
+    """Whether there is any sign of an NVIDIA driver: without one nobody needs to be asked."""
+    signs = ("sys/module/nvidia", "proc/driver/nvidia", "dev/nvidiactl", "dev/nvidia0", "dev/dxg", _WSL)
+    return (
+        "libcuda.so.1" in sonames
+        or "libnvidia-ml.so.1" in sonames
+        or any(os.path.exists(os.path.join(root, sign)) for sign in signs)
     )
-    cuda = None if number is None else f"{number // 1000}.{number % 1000 // 10}"
-    return Driver(driver=told["driver"], cuda=cuda, source=told["source"], gpus=gpus)
+
+
+def user_mode(root: str, architecture: str = "x86_64", *, timeout: float = _TIMEOUT) -> Driver:
+    """Ask the driver's libraries; what they do not tell, or not in time, is not in the answer.
+
+    For ``/`` the loader finds them, as it does for every program; for another root they are looked for in the usual
+    directories. libcuda is only asked for GPUs when NVML tells none; its version of CUDA counts, as a compatibility
+    package may have put another one in the driver's place.
+    """
+    places = [os.path.join(root, _WSL)] if os.path.isdir(os.path.join(root, _WSL)) else []
+    if root != "/":
+        places += [os.path.join(root, place.format(architecture)) for place in _PLACES]
+    children = [_child(script, "here" if root == "/" else "there", places) for script in (_ASK_NVML, _ASK_CUDA)]
+    end = time.monotonic() + timeout
+    nvml, cuda = (_answer(child, end) for child in children)
+    version = cuda.cuda or nvml.cuda
+    return Driver(
+        driver=nvml.driver,
+        cuda=version,
+        source=cuda.source if cuda.cuda else nvml.source,
+        gpus=nvml.gpus or cuda.gpus,
+    )
+
+
+def _child(script: str, where: str, places: list[str]) -> subprocess.Popen[bytes] | None:
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", script, where, *places],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError:
+        return None
+
+
+def _answer(child: subprocess.Popen[bytes] | None, end: float) -> Driver:
+    """What a child told until then. One that hangs inside of the kernel cannot be ended: nobody waits for it."""
+    if child is None or child.stdout is None:
+        return Driver()
+    told = b""
+    with child.stdout as pipe:
+        while (left := end - time.monotonic()) > 0 and select.select([pipe], [], [], left)[0]:
+            if not (more := os.read(pipe.fileno(), 1 << 16)) or len(told) > _MOST:
+                break
+            told += more
+    child.kill()
+    try:
+        child.wait(0.5)
+    except subprocess.TimeoutExpired:
+        child.returncode = child.returncode or -9  # it is not to be waited for, nor to be warned of
+    return _told(told)
+
+
+def _told(data: bytes) -> Driver:
+    facts: dict[str, Any] = {}
+    gpus = []
+    for line in data.split(b"\n"):
+        try:
+            told = json.loads(line)
+            if "gpu" in told:
+                name, pair, memory = told["gpu"]
+                gpus.append(Gpu(name=_clean(name), compute=None if pair is None else (pair[0], pair[1]), memory=memory))
+            facts |= told
+        except (ValueError, TypeError):
+            continue  # the last line of one that was ended
+    number, version = facts.get("cuda"), facts.get("driver")
+    return Driver(
+        driver=version if isinstance(version, str) and _is_version(version) else None,
+        cuda=f"{number // 1000}.{number % 1000 // 10}" if isinstance(number, int) and number >= 1000 else None,
+        source=_clean(facts.get("source", "")),
+        gpus=tuple(gpus),
+    )
+
+
+_MOST = 1 << 20
+
+
+def _clean(text: str) -> str:
+    return "".join(one for one in text if one.isprintable()).strip()[:200]
+
+
+def _is_version(text: str) -> bool:
+    parts = text.split(".")
+    return len(parts) > 1 and all(part.isascii() and part.isdecimal() for part in parts)
 
 
 def listed_gpus(root: str, tables: Tables) -> tuple[Gpu, ...]:
