@@ -6,7 +6,7 @@ __all__ = ["Aim", "AimedMachine", "AimedTarget", "Policy", "Reference"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypedDict
+    from typing import Any, NotRequired, TypedDict
 
     from provenv.universe.view import Row
 
@@ -102,6 +102,8 @@ if TYPE_CHECKING:
         """Package -> what stands in place of every need of it; an empty list: nothing needs it."""
         excludes: list[str]
         """Packages that are left out, whoever needs them."""
+        disproved: NotRequired[dict[str, dict[str, str]]]
+        """Package -> versions of which a proof has shown that they do not run there, each with the reason."""
 
     class Aim(TypedDict):
         """A project as the flows see it."""

@@ -72,7 +72,7 @@ class KnownLock:
 
 
 #: What the aim cannot tell: the form, and what local directories said of themselves.
-_NOT_COMPARED = {"directories", "format", "root"}
+_NOT_COMPARED = {"directories", "format", "plain-wheels", "root"}
 _WORDS = {
     "extras": "optional dependencies",
     "groups": "dependency groups",

@@ -27,11 +27,14 @@ if TYPE_CHECKING:
 
     from provenv.flows.aimed import Aim, AimedTarget
     from provenv.flows.prepared import Commit
+    from provenv.flows.prove_learn import Learned
     from provenv.flows.world import World
     from provenv.lockfile.uv_lock import UvLock
 
 FORMAT = 3
 """Version of ``[tool.provenv]`` in the lock."""
+_PROVE_BUDGET = 10.0
+"""Seconds for reading wheels that are at hand, when nobody asked for a proof."""
 
 
 class Locked:
@@ -68,17 +71,20 @@ def lock(
     upgrade_packages: tuple[str, ...] = (),
     is_locked: bool = False,
     is_dry: bool = False,
+    proving: str = "known",
 ) -> Locked:
     """Bring the lock of a project up to date, keeping old pins where they still fit.
 
     ``is_locked`` refuses to change anything: StaleLock says what differs. ``is_dry`` solves and compares, but writes
-    nothing. Raises InputError, NoSolution, Unavailable; the old lock is then as it was.
+    nothing. ``proving`` says how what was chosen for declared machines is proven: ``known`` by what was read before,
+    ``all`` reads the rest, and the lock then carries what was read; ``none`` does not. Raises InputError, NoSolution,
+    Unavailable; the old lock is then as it was.
     """
     aimed = aim(world)
     # Whoever only wants to know what would be chosen has nothing to keep: a script without a lock of ours, for one.
     data = None if world.is_only_here else world.lock_data_if_there()
     known = known_lock(world, data) if data is not None else None
-    if known is not None and data is not None and not upgrade and not upgrade_packages:
+    if known is not None and data is not None and not upgrade and not upgrade_packages and proving != "all":
         difference = known.difference(_inputs(aimed), FORMAT) or _moved(world, aimed, known)
         if difference is None:
             return Locked(data, known.versions, known.versions, is_changed=False, is_written=False)
@@ -86,7 +92,8 @@ def lock(
             raise StaleLock(f"{world.lock_file} is out of date: {difference}", hint="run `provenv lock`")
     elif is_locked and known is None:
         raise StaleLock(f"{world.lock_file} is missing", hint="run `provenv lock`")
-    return _lock_anew(world, aimed, data, known, upgrade, upgrade_packages, is_dry or not world.writes_lock)
+    is_dry = is_dry or not world.writes_lock
+    return _lock_anew(world, aimed, data, known, upgrade, upgrade_packages, is_dry, proving)
 
 
 def _moved(world: World, aimed: Aim, known: KnownLock) -> str | None:
@@ -128,6 +135,7 @@ def _lock_anew(
     upgrade: bool,
     upgrade_packages: tuple[str, ...],
     is_dry: bool,
+    proving: str,
 ) -> Locked:
     world.events.started("resolve")
     # What was chosen under another rule is no wish under this one.
@@ -135,11 +143,16 @@ def _lock_anew(
     kept = known if is_same_rule and not upgrade else None
     other = None if upgrade or known is not None else _other_lock(world)
     solving = _Solving(world, aimed, kept, other, upgrade_packages)
-    solved = solving.all_targets()
+    learned: Learned | None = None
+    if proving == "all" or (proving == "known" and any(target["machine"] for target in aimed["targets"])):
+        solved, learned = _proven_too(world, aimed, solving, data, proving)
+    else:
+        solved = solving.all_targets()
     world.events.finished("resolve")
     tables, environments, grouped = merge(solved, _beside(world, aimed), aimed["conflicts"])
+    tables, plain = _with_facts(tables, data, learned if proving == "all" else None)
     script = world.script and os.path.basename(world.script)
-    fresh = to_toml(_document(world, aimed, tables, environments, grouped, kept), script=script)
+    fresh = to_toml(_document(world, aimed, tables, environments, grouped, kept, plain), script=script)
     new: dict[str, tuple[str, ...]] = {}
     for table in tables:
         new[table["name"]] = (*new.get(table["name"], ()), table.get("version", ""))
@@ -153,13 +166,59 @@ def _lock_anew(
         new,
         is_changed=is_changed,
         is_written=is_changed and not is_dry,
-        warnings=tuple(dict.fromkeys(solving.warnings)),
+        warnings=tuple(dict.fromkeys([*solving.warnings, *(learned.warnings if learned else ())])),
         notes=tuple(
             dict.fromkeys(
-                [*_begun_with(other), *solving.left_out, *_different(solved), *_held(world, aimed, solved, is_changed)]
+                [
+                    *_begun_with(other),
+                    *solving.left_out,
+                    *_different(solved),
+                    *(learned.notes if learned else ()),
+                    *_held(world, aimed, solved, is_changed),
+                ]
             )
         ),
     )
+
+
+def _proven_too(
+    world: World, aimed: Aim, solving: _Solving, data: bytes | None, proving: str
+) -> tuple[list[Solved], Learned]:
+    """Solve for machines, and prove what was chosen: what fails there is ruled out."""
+    from provenv.flows.prove_learn import learn
+
+    return learn(
+        world,
+        aimed,
+        solving.anew,
+        old=_document_of(data),
+        is_fetching=proving == "all",
+        budget=_PROVE_BUDGET if world.prove_budget is None and proving != "all" else world.prove_budget,
+    )
+
+
+def _document_of(data: bytes | None) -> dict[str, Any]:
+    """An old lock that may carry facts of wheels."""
+    if data is None or not (b".facts]" in data or b"plain-wheels" in data):
+        return {}
+    import tomllib
+
+    try:
+        return tomllib.loads(data.decode())
+    except ValueError:
+        return {}
+
+
+def _with_facts(
+    tables: list[dict[str, Any]], data: bytes | None, learned: Learned | None
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The entries with the facts of wheels: those that were read for it, and those that the old lock has."""
+    older = _document_of(data)
+    if learned is None and not older:
+        return tables, []
+    from provenv.flows.prove_carried import carried_of, put_facts
+
+    return put_facts(tables, learned.packages if learned is not None else (), carried_of(older))
 
 
 def _other_lock(world: World) -> UvLock | None:
@@ -196,6 +255,14 @@ class _Solving:
         self.warnings: list[str] = []
         self.left_out: list[str] = []
         """Platforms that nobody asked for and that cannot be had, each with the reason."""
+
+    def anew(self, aimed: Aim) -> list[Solved]:
+        """Everything once more, with another aim."""
+        self._aimed, self._earlier = aimed, {}
+        self._left.clear()
+        self.warnings.clear()
+        self.left_out.clear()
+        return self.all_targets()
 
     def all_targets(self) -> list[Solved]:
         forks = Forks(self._aimed["conflicts"])
@@ -348,6 +415,7 @@ def _document(
     environments: list[str],
     grouped: list[str],
     known: KnownLock | None,
+    plain: Sequence[str],
 ) -> dict[str, Any]:
     document: dict[str, Any] = {"lock-version": "1.0", "environments": environments}
     if aimed["requires_python"]:
@@ -365,12 +433,19 @@ def _document(
     document["default-groups"] = [*aimed["default_groups"], *default]
     document["created-by"] = "provenv"
     lax = set(aimed["policy"]["lax_archives"])
-    said = {"tool": {"provenv": {"lax-archive": True}}}
-    document["packages"] = [{**table, **said} if table["name"] in lax else table for table in tables]
+    document["packages"] = [_lax(table) if table["name"] in lax else table for table in tables]
     inputs = {"format": FORMAT, **_inputs(aimed)}
     if aimed["members"] and aimed["name"]:
         inputs["root"] = aimed["name"]
     if directories := _directories(world, aimed, known):
         inputs["directories"] = directories
+    if plain:
+        inputs["plain-wheels"] = list(plain)
     document["tool"] = {"provenv": inputs}
     return document
+
+
+def _lax(table: dict[str, Any]) -> dict[str, Any]:
+    """An entry that says that its archive may be sloppy."""
+    own = {"lax-archive": True, **table.get("tool", {}).get("provenv", {})}
+    return {**table, "tool": {"provenv": own}}

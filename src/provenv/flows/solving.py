@@ -204,6 +204,7 @@ def answered(
         overrides=target["overrides"],
         excludes=target["excludes"],
         now=world.now,
+        disproved=target.get("disproved"),
     )
     answers.meanwhile = _learn_to_fail
     return Answered(aimed, target, answers, prepared, without)

@@ -87,6 +87,8 @@ def _recorded(tool: Any) -> Iterator[Problem]:
                 yield f"{where}.{key}.{name}", "it is not a list of texts"
     if not _are_texts(recorded.get("requires", [])):
         yield f"{where}.requires", "it is not a list of texts"
+    if not _are_texts(recorded.get("plain-wheels", [])):
+        yield f"{where}.plain-wheels", "it is not a list of texts"
     if not all(_are_texts(item) for item in _listed(recorded.get("conflicts"))):
         yield f"{where}.conflicts", "it is not a list of lists of texts"
     for number, target in enumerate(_listed(recorded.get("targets"))):
