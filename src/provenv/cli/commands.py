@@ -6,7 +6,7 @@ import os
 import sys
 
 from provenv.cli.stamping import stamp, stamp_synced
-from provenv.cli.telling import is_quiet, say, tell_lock, tell_sync, unchanged_text
+from provenv.cli.telling import checked_text, is_quiet, say, tell_lock, tell_sync, unchanged_text
 from provenv.cli.words import Words
 from provenv.errors import InstallError, StaleLock, UsageError
 from provenv.flows.choice import Choice
@@ -48,11 +48,13 @@ def lock(words: Words, world: World, variables: Mapping[str, str]) -> int:
         upgrade_packages=_normalised(words.upgrade_package),
         is_locked=words.check,
         is_dry=words.dry_run,
+        proving="all" if words.prove else "none" if words.no_prove else "known",
     )
     verb = "Would lock" if words.dry_run else "Locked"
     headline = f"{verb} {count_text(len(locked.new), 'package')}" if locked.is_changed else unchanged_text(locked)
     tell_lock(words, locked, headline)
     is_plain = not (words.dry_run or words.upgrade or words.upgrade_package or words.refresh or words.json)
+    is_plain = is_plain and not words.prove
     if is_plain and not locked.warnings:
         stamp(words, world, variables, "" if is_quiet(words) else unchanged_text(locked))
     return 0
@@ -84,7 +86,7 @@ def sync(words: Words, world: World, variables: Mapping[str, str]) -> int:
         raise StaleLock(f"{synced.environment} is not what the lock says", hint="run `provenv sync`")
     is_again = words.reinstall or words.reinstall_package
     if not (is_dry or is_again or words.upgrade or words.upgrade_package or words.refresh or words.json):
-        message = f"Checked {count_text(len(synced.plan.keep), 'package')}: nothing to do"
+        message = checked_text(synced)
         stamp_synced(words, world, variables, "" if is_quiet(words) else message, synced)
     return 0
 
@@ -113,6 +115,7 @@ def run(words: Words, world: World, variables: Mapping[str, str]) -> int:
             is_inexact=not words.exact,
             has_bytecode=words.compile_bytecode,
             reinstalled=_reinstalled(words),
+            keeps_target=True,
         )
         if synced.is_restored or not synced.plan.is_empty:
             tell_sync(words, synced, is_dry=False)
@@ -237,11 +240,25 @@ def prove(words: Words, world: World, variables: Mapping[str, str]) -> int:
     return command(words, world, _choice(words))
 
 
+def doctor(words: Words, world: World, variables: Mapping[str, str]) -> int:
+    """``provenv doctor``."""
+    from provenv.cli.doctor import doctor as command
+
+    return command(words, world)
+
+
 def tool(words: Words, world: World, variables: Mapping[str, str]) -> int:
     """``provenv tool``."""
     from provenv.cli.tools import tool as command
 
     return command(words, world, variables)
+
+
+def machine(words: Words, world: World, variables: Mapping[str, str]) -> int:
+    """``provenv machine``."""
+    from provenv.cli.machine import machine as command
+
+    return command(words, world)
 
 
 def store(words: Words, world: World, variables: Mapping[str, str]) -> int:
@@ -261,9 +278,11 @@ def cache(words: Words, world: World, variables: Mapping[str, str]) -> int:
 COMMANDS: Mapping[str, Callable[[Words, World, Mapping[str, str]], int]] = {
     "add": add,
     "cache": cache,
+    "doctor": doctor,
     "export": export,
     "init": init,
     "lock": lock,
+    "machine": machine,
     "prove": prove,
     "remove": remove,
     "run": run,
@@ -341,6 +360,13 @@ def _after_edit(words: Words, world: World, locked: Locked | None, choice: Choic
         return 0
     from provenv.flows.sync import sync as flow
 
-    synced = flow(world, choice, is_frozen=False, is_inexact=words.inexact, has_bytecode=words.compile_bytecode)
+    synced = flow(
+        world,
+        choice,
+        is_frozen=False,
+        is_inexact=words.inexact,
+        has_bytecode=words.compile_bytecode,
+        keeps_target=True,
+    )
     tell_sync(words, synced, is_dry=False, edited=locked)
     return 0

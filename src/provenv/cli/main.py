@@ -184,12 +184,26 @@ def _world(words: Words, live: Live, variables: Mapping[str, str]) -> World:
         has_index=has_index(words, variables),
         variables=variables,
         durability=_durability(variables),
+        prove_budget=_seconds("PROVENV_PROVE_BUDGET", variables),
         credential_urls=tuple(_url(word) for word in _asked(words) if "://" in word),
         rooms=_rooms,
+        target=_target(words) or variables.get("PROVENV_TARGET") or None,
+        is_target_asked=_target(words) is not None,
+        machine_file=_recorded_machine(variables),
     )
     if script is not None:
         world.writes_lock = words.command == "lock" or os.path.exists(world.lock_file)
     return world
+
+
+def _target(words: Words) -> str | None:
+    """The target that is installed; other commands name others, which have nothing to do with this machine."""
+    return getattr(words, "target", None) if words.command in ("run", "sync") else None
+
+
+def _recorded_machine(variables: Mapping[str, str]) -> str | None:
+    path = variables.get("PROVENV_MACHINE")
+    return os.path.abspath(os.path.expanduser(path)) if path else None
 
 
 def _whereabouts(words: Words, store: str, script: str | None) -> tuple[str, str, str | None]:
@@ -260,13 +274,19 @@ def _durability(variables: Mapping[str, str]) -> str:
 
 def _patience(variables: Mapping[str, str]) -> float | None:
     """Who sits at a terminal waits some seconds for a way out of a conflict."""
-    text = variables.get("PROVENV_PATIENCE")
+    told = _seconds("PROVENV_PATIENCE", variables)
+    return 3.0 if told is None and sys.stderr.isatty() else told
+
+
+def _seconds(name: str, variables: Mapping[str, str]) -> float | None:
+    """The seconds that a variable holds, if it is set."""
+    text = variables.get(name)
     if not text:
-        return 3.0 if sys.stderr.isatty() else None
+        return None
     try:
         return max(0.0, float(text))
     except ValueError:
-        raise UsageError(f"PROVENV_PATIENCE: `{text}` is not a number of seconds") from None
+        raise UsageError(f"{name}: `{text}` is not a number of seconds") from None
 
 
 def _place(text: str) -> str:

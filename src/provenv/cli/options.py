@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from provenv import __version__
+from provenv.cli.machine_options import machine_options
 from provenv.cli.prove_options import prove_options
 from provenv.cli.shared_options import (
     common_options,
@@ -42,10 +43,12 @@ def parser() -> argparse.ArgumentParser:
     _lock(_command(commands, "lock", "choose the exact files for every target and write pylock.toml"))
     _sync(_command(commands, "sync", "make the environment exactly what the lock says"))
     _run(_command(commands, "run", "run a command in the environment, synced first if needed"))
+    machine_options(_command(commands, "machine", "show or record the facts of this machine"), _command)
     _tree(_command(commands, "tree", "show the lock as a tree of dependencies"))
     _why(_command(commands, "why", "tell who needs a package and why it is no newer version"))
     _verify(_command(commands, "verify", "compare the environment with the lock, byte by byte"))
     prove_options(_command(commands, "prove", "say what will run on which machine, from the bytes of the wheels"))
+    _doctor(_command(commands, "doctor", "examine this machine and this project, and tell what to put right"))
     _export(_command(commands, "export", "write what this machine installs as a plain file for any installer"))
     tool_options(_command(commands, "tool", "run and install programs of packages"), _command)
     store_options(_command(commands, "store", "verify, measure and prune what this computer keeps"), _command)
@@ -156,6 +159,13 @@ def _lock(to: argparse.ArgumentParser) -> None:
         "--check", "--locked", action="store_true", dest="check", help="fail if the lock is missing or out of date"
     )
     modes.add_argument("--dry-run", action="store_true", help="say what would change, write nothing")
+    proofs = to.add_mutually_exclusive_group()
+    proofs.add_argument(
+        "--prove",
+        action="store_true",
+        help="download and read what was chosen, prove it for declared machines, and keep in the lock what was read",
+    )
+    proofs.add_argument("--no-prove", action="store_true", help="do not prove what was chosen for declared machines")
     script_option(to)
     upgrade_options(to)
     interpreter_options(to)
@@ -170,6 +180,7 @@ def _sync(to: argparse.ArgumentParser) -> None:
         "--check", action="store_true", help="fail if the environment is not what the lock says; change nothing"
     )
     modes.add_argument("--dry-run", action="store_true", help="say what would change, change nothing")
+    _target(to)
     script_option(to)
     lock_mode_options(to)
     part_options(to)
@@ -180,6 +191,14 @@ def _sync(to: argparse.ArgumentParser) -> None:
     policy_options(to)
     installer_options(to)
     result_options(to)
+
+
+def _target(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--target",
+        metavar="NAME",
+        help="which target of the lock this machine is, where several would do; the environment then stays with it",
+    )
 
 
 def _run(to: argparse.ArgumentParser) -> None:
@@ -219,6 +238,7 @@ def _run(to: argparse.ArgumentParser) -> None:
     to.add_argument("--no-env-file", action="store_true", help="read no such file, whatever PROVENV_ENV_FILE says")
     to.add_argument("--no-sync", action="store_true", help="use the environment as it is")
     to.add_argument("--exact", action="store_true", help="remove what the lock does not name")
+    _target(to)
     to.add_argument("--no-project", action="store_true", help="ignore any project: only what --with names")
     lock_mode_options(to)
     part_options(to)
@@ -286,6 +306,11 @@ def _verify(to: argparse.ArgumentParser) -> None:
     to.add_argument("--no-editable", action="store_true", help="local directories were installed as they were")
     interpreter_options(to)
     index_options(to)
+    result_options(to)
+
+
+def _doctor(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--strict", action="store_true", help="exit with 1 for warnings, too")
     result_options(to)
 
 

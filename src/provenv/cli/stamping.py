@@ -27,7 +27,15 @@ def stamp_synced(words: Words, world: World, variables: Mapping[str, str], messa
         from provenv.flows.watch import watched
 
         has_files = words.argv[:1] == ["sync"]
-        stamp(words, world, variables, message, *watched(synced.environment, has_files=has_files))
+        places, directories = watched(synced.environment, has_files=has_files)
+        if synced.target is not None and synced.target.has_others:
+            # Another driver, GPU or recorded machine, and another target may be the one that this machine is.
+            from provenv.env.target_mark import NAME
+            from provenv.flows.here import SIGNS
+
+            places += [*SIGNS, os.path.join(synced.environment, NAME)]
+            places += [world.machine_file] if world.machine_file is not None else []
+        stamp(words, world, variables, message, places, directories)
 
 
 def stamp(

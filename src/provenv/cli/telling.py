@@ -6,7 +6,7 @@ import sys
 
 from provenv.show.text import changes, count_text, warning_text
 
-__all__ = ["is_quiet", "say", "tell_lock", "tell_sync", "unchanged_text"]
+__all__ = ["checked_text", "is_quiet", "say", "tell_lock", "tell_sync", "unchanged_text"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,22 @@ def say(words: Words, text: str) -> None:
 def unchanged_text(locked: Locked) -> str:
     """What is said of a lock that stays as it was."""
     return f"The lock is up to date ({count_text(len(locked.new), 'package')})"
+
+
+def checked_text(synced: Synced) -> str:
+    """What is said of an environment that is as it should be."""
+    target = f" for target {synced.target.name}" if synced.target is not None and synced.target.has_others else ""
+    return f"Checked {count_text(len(synced.plan.keep), 'package')}{target}: nothing to do"
+
+
+def _target_text(synced: Synced) -> str:
+    """Which target was taken, where there was more than one; "" else."""
+    target = synced.target
+    if target is None or not target.has_others:
+        return ""
+    reasons = {"said": "as was said", "kept": "which the environment was made for", "machine": target.why}
+    others = ", ".join(name for name in target.others if name != target.name)
+    return f"Target {target.name} ({reasons.get(target.how, '')}), not {others}"
 
 
 def _changed_pins(locked: Locked) -> tuple[list[tuple[str, str]], list[tuple[str, str]], list[tuple[str, str, str]]]:
@@ -70,19 +86,27 @@ def tell_sync(words: Words, synced: Synced, *, is_dry: bool, edited: Locked | No
         from provenv.show import json
 
         told = json.changes(
-            installed, removed, updated, environment=synced.environment, created=synced.is_created, dry_run=is_dry
+            installed,
+            removed,
+            updated,
+            environment=synced.environment,
+            created=synced.is_created,
+            dry_run=is_dry,
+            **({"target": synced.target.name} if synced.target is not None else {}),
         )
         sys.stdout.write(told + "\n")
         return
     locked = edited or synced.locked
     if locked is not None:
         _tell_warnings(words, locked)
+    if not synced.plan.is_empty or synced.is_created:
+        say(words, _target_text(synced))
     if synced.is_created:
         say(words, f"{'Would create' if is_dry else 'Created'} environment {synced.environment}")
     if synced.is_restored:
         say(words, f"{'Would restore' if is_dry else 'Restored'} environment {synced.environment}")
     elif synced.plan.is_empty:
-        say(words, f"Checked {count_text(len(synced.plan.keep), 'package')}: nothing to do")
+        say(words, checked_text(synced))
     say(words, changes(installed, removed, updated, has_colour=words.has_error_colour))
     if locked is not None and locked.is_changed:
         _tell_notes(words, locked)

@@ -14,27 +14,38 @@ if TYPE_CHECKING:
     from provenv.model.plan import Unbuilt, Wanted
 
 
-def select_items(world: World, data: bytes, interpreter: Interpreter, choice: Choice) -> list[Wanted | Unbuilt]:
+def select_items(
+    world: World, data: bytes, interpreter: Interpreter, choice: Choice, target: str | None = None
+) -> list[Wanted | Unbuilt]:
     """What to install from the lock with these bytes, sorted by name; what is no wheel yet must be built first.
+
+    ``target`` is the one that this machine is, where the lock has several for its platform (``here.target_here``).
 
     Raises InputError when the lock does not hold a named extra or group, or was not made for this machine.
     """
     from provenv.model.plan import Unbuilt, Wanted
 
     key = digest(
-        _FORMAT, data, interpreter.markers, interpreter.libc, interpreter.soabi_flags, choice.key(), world.member
+        _FORMAT,
+        data,
+        interpreter.markers,
+        interpreter.libc,
+        interpreter.soabi_flags,
+        choice.key(),
+        world.member,
+        target,
     )
     known = recall(world.cache, "selections", key)
     if known is None:
         from provenv.flows.select_anew import select_anew
 
-        items = select_anew(world, data, interpreter, choice)
+        items = select_anew(world, data, interpreter, choice, target)
         remember(world.cache, "selections", key, [_plain(item) for item in items])
         return items
     return [Unbuilt(**item) if "kind" in item else Wanted(**item) for item in known]
 
 
-_FORMAT = 3
+_FORMAT = 4
 """Of what is remembered."""
 
 

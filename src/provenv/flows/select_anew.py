@@ -21,10 +21,12 @@ from provenv.model.target import Target
 __all__ = ["select_anew", "select_for"]
 
 
-def select_anew(world: World, data: bytes, interpreter: Interpreter, choice: Choice) -> list[Wanted | Unbuilt]:
+def select_anew(
+    world: World, data: bytes, interpreter: Interpreter, choice: Choice, target: str | None = None
+) -> list[Wanted | Unbuilt]:
     """What this machine installs from the lock with these bytes. Raises InputError, UsageError, IntegrityError."""
     here = Target.from_interpreter(interpreter)
-    return select_for(world, data, choice, environment=dict(interpreter.markers), tags=here.tags())
+    return select_for(world, data, choice, environment=dict(interpreter.markers), tags=here.tags(), target=target)
 
 
 def select_for(

@@ -13,6 +13,7 @@ from provenv.flows import files
 from provenv.flows.aim import aim
 from provenv.flows.environment import alone
 from provenv.flows.fetch import compiled, fetch_trees, mender
+from provenv.flows.here import mark_environment, name_of, target_here
 from provenv.flows.interpreter import project_interpreter
 from provenv.flows.lock import Locked, lock
 from provenv.flows.look import Look, file_owners
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from provenv.flows.choice import Choice
+    from provenv.flows.here import Chosen
     from provenv.flows.look import Seen
     from provenv.flows.world import World
     from provenv.model.machine import Interpreter
@@ -38,10 +40,17 @@ if TYPE_CHECKING:
 class Synced:
     """What a sync did, or would do."""
 
-    __slots__ = ("environment", "is_created", "is_restored", "locked", "plan")
+    __slots__ = ("environment", "is_created", "is_restored", "locked", "plan", "target")
 
     def __init__(
-        self, environment: str, plan: Plan, locked: Locked | None, *, is_created: bool, is_restored: bool = False
+        self,
+        environment: str,
+        plan: Plan,
+        locked: Locked | None,
+        *,
+        is_created: bool,
+        is_restored: bool = False,
+        target: Chosen | None = None,
     ) -> None:
         self.environment = environment
         self.plan = plan
@@ -50,6 +59,8 @@ class Synced:
         """The environment was made, or made anew for another interpreter."""
         self.is_restored = is_restored
         """What makes it an environment was damaged: settings, programs, activation."""
+        self.target = target
+        """The target that was installed, where the lock has several for this platform."""
 
 
 def sync(
@@ -62,13 +73,16 @@ def sync(
     is_inexact: bool = False,
     has_bytecode: bool = True,
     reinstalled: Collection[str] | None = (),
+    keeps_target: bool = False,
 ) -> Synced:
     """Lock if needed, then make the environment what the lock says for this machine.
 
     ``is_locked`` refuses to change the lock, ``is_frozen`` does not even look whether it is stale. ``is_dry`` only
     says what would change. ``is_inexact`` keeps what the lock does not name; ``reinstalled`` are packages
-    that are placed anew though nothing is wrong with them (None: all). Raises every error of ``lock``,
-    InstallError and IntegrityError; one that fails leaves an environment that the next one knows to be unfinished.
+    that are placed anew though nothing is wrong with them (None: all). With ``keeps_target`` an environment stays what
+    it is where the lock has several targets for this platform: nothing swaps another build in by the way. Raises every
+    error of ``lock``, InstallError and IntegrityError; one that fails leaves an environment that the next one knows to
+    be unfinished.
     """
     locked = None
     if is_frozen:
@@ -80,7 +94,8 @@ def sync(
         locked = lock(world, is_locked=is_locked, is_dry=is_dry)
         data = locked.data
     interpreter = _interpreter(world, is_frozen)
-    ready = Ready(world, select_items(world, data, interpreter, choice), choice, interpreter)
+    target = target_here(world, data, interpreter, is_kept=keeps_target)
+    ready = Ready(world, select_items(world, data, interpreter, choice, name_of(target)), choice, interpreter)
     look = Look(world, interpreter, is_inexact=is_inexact, reinstalled=reinstalled)
     seen = look.plan(ready.known() if is_dry else ready.first(), is_told=is_dry)
     root, plan = world.environment_directory, seen.plan
@@ -98,7 +113,9 @@ def sync(
                 # What is built inside the environment could not be built before the environment was there.
                 rest = look.plan(ready.all(), is_told=False)
                 plan = plan.followed_by(_realise(world, rest, interpreter, data, has_bytecode=has_bytecode))
-    return Synced(root, plan, locked, is_created=seen.is_fresh, is_restored=not seen.is_whole)
+    if target is not None and not is_dry:
+        mark_environment(world, target)
+    return Synced(root, plan, locked, is_created=seen.is_fresh, is_restored=not seen.is_whole, target=target)
 
 
 def _pass_over_missing_sources(world: World) -> None:

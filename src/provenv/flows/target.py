@@ -7,6 +7,7 @@ from provenv.flows import files
 from provenv.flows.aim import aim
 from provenv.flows.aimed import AimedTarget
 from provenv.flows.choice import Choice
+from provenv.flows.here import name_of, target_here
 from provenv.flows.interpreter import project_interpreter
 from provenv.flows.lock import lock
 from provenv.flows.select import select_items
@@ -27,7 +28,9 @@ def wanted_of_target(
     """
     data = lock_bytes(world, is_locked=is_locked, is_frozen=is_frozen)
     if name is None:
-        return select_items(world, data, this_interpreter(world), choice)
+        here = this_interpreter(world)
+        chosen = target_here(world, data, here, is_kept=True)
+        return select_items(world, data, here, choice, name_of(chosen))
     target = _named(world, name)
     return select_for(world, data, choice, environment=target["environment"], tags=target["tags"], target=name)
 

@@ -15,6 +15,7 @@ from provenv.errors import InputError, ProvenvError, StaleLock
 from provenv.flows import files
 from provenv.flows.choice import Choice
 from provenv.flows.environment import alone
+from provenv.flows.here import name_of, target_here
 from provenv.flows.interpreter import project_interpreter
 from provenv.flows.look import file_owners
 from provenv.flows.ready import Ready
@@ -32,6 +33,7 @@ from provenv.model.finding import FAILS, UNKNOWN, WARNS, Finding
 from provenv.model.machine import Interpreter
 from provenv.model.plan import Wanted
 from provenv.pythons.inspect import inspect
+from provenv.store.contradiction import contradictions
 from provenv.store.store import Store
 
 __all__ = ["Verified", "Verifier"]
@@ -162,7 +164,7 @@ class Verifier:
         present = [claim for claim in claims if not _is_absent(ground, claim)]
         findings += [_absent(claim) for claim in claims if claim not in present]
         judged = judge(ground, present, workers, events, are_links_usual=self.basis in (FOREIGN, RECORD))
-        findings += judged.findings
+        findings += self._without_contradictions(judged.findings)
         own = _environment_paths(ground, paths)
         if self.interpreter is not None and self.basis in (LOCK, RECEIPT):
             findings += environment_findings(ground, paths, self.interpreter)
@@ -181,6 +183,27 @@ class Verifier:
             files=judged.files,
             bytes=judged.bytes,
         )
+
+    def _without_contradictions(self, findings: Sequence[Finding]) -> list[Finding]:
+        """The same, where files that are as their wheel has them are told as lies of its RECORD, not as changes."""
+        changed = {one.path: one for one in findings if one.kind == "changed" and one.actual.startswith("sha256 ")}
+        replaced: dict[str, Finding] = {}
+        for claim in self.claims if changed else ():
+            tree, wanted = claim.tree, claim.wanted
+            if tree is None or wanted is None:
+                continue
+            start = tree.files + "/"
+            inside = {
+                promise.source[len(start) :]: promise.path
+                for promise in claim.promises
+                if promise.path in changed and promise.source.startswith(start)
+            }
+            local = "" if wanted.path is None else os.path.join(self.world.directory, wanted.path)
+            for path, digest in contradictions(tree, self.store.blob(tree.sha256) or local, inside).items():
+                one = changed[inside[path]]
+                if one.actual == f"sha256 {digest.hex()}":
+                    replaced[one.path] = _contradiction(one, tree.filename)
+        return [replaced.get(one.path, one) if one.kind == "changed" else one for one in findings]
 
     # -- what was promised --------------------------------------------------------------------------------
 
@@ -225,7 +248,8 @@ class Verifier:
         assert self.interpreter is not None
         if self.basis == RECEIPT:
             return [] if receipt is None else wanted_of_receipt(self.store, receipt)
-        items = select_items(self.world, self.lock_data, self.interpreter, self.choice)
+        chosen = target_here(self.world, self.lock_data, self.interpreter, is_kept=True)
+        items = select_items(self.world, self.lock_data, self.interpreter, self.choice, name_of(chosen))
         return Ready(self.world, items, self.choice, self.interpreter).known()
 
     def _foreign_claims(
@@ -333,6 +357,19 @@ def _absent(claim: Claim) -> Finding:
         actual="nothing",
         remedy="`provenv verify --repair` installs it",
         rule=claim.basis,
+    )
+
+
+def _contradiction(one: Finding, filename: str) -> Finding:
+    return Finding(
+        level=FAILS,
+        kind="contradiction",
+        subject=one.subject,
+        path=one.path,
+        expected=f"{one.expected}, as RECORD of {filename} says",
+        actual=f"{one.actual}, as {filename} has it",
+        remedy="the wheel contradicts itself: tell who made it, or take another version",
+        rule="PEP 427: installation fails when a file is not correctly hashed in RECORD",
     )
 
 

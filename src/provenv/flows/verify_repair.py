@@ -56,6 +56,7 @@ def _repair_own(verifier: Verifier, before: Verified) -> None:
         is_inexact=True,
         reinstalled=damaged,
         has_bytecode=_has_bytecode(verifier),
+        keeps_target=True,
     )
     _restore_own_files(verifier, before)
 

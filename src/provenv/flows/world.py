@@ -64,8 +64,10 @@ class World:
         "indexes",
         "is_offline",
         "is_only_here",
+        "is_target_asked",
         "keychain",
         "link_mode",
+        "machine_file",
         "member",
         "member_directory",
         "needs_files",
@@ -74,6 +76,7 @@ class World:
         "patience",
         "policy",
         "prepared",
+        "prove_budget",
         "python_request",
         "refresh",
         "rooms",
@@ -81,6 +84,7 @@ class World:
         "search_path",
         "stores",
         "supplies",
+        "target",
         "uses_sources",
         "variables",
         "writes_lock",
@@ -113,7 +117,11 @@ class World:
         script: str | None = None,
         variables: Mapping[str, str] | None = None,
         durability: str = "later",
+        prove_budget: float | None = None,
         rooms: Callable[[World, Aim, Interpreter], Workroom] | None = None,
+        target: str | None = None,
+        is_target_asked: bool = False,
+        machine_file: str | None = None,
     ) -> None:
         self.directory = directory
         self.cache = cache
@@ -141,6 +149,9 @@ class World:
         """Whether indexes are asked at all, or only flat places."""
         self.patience = patience
         """Seconds to look for ways out of a conflict; None: in proportion to what the command took until then."""
+        self.prove_budget = prove_budget
+        """Seconds for reading wheels to prove what was chosen; None: a few, or as long as it takes when it was asked
+        for."""
         self.member = member
         """The workspace member that the command was given in; ``directory`` is then the workspace's root."""
         self.member_directory = member_directory
@@ -149,6 +160,12 @@ class World:
         """A script with inline metadata, which is then the project; ``directory`` is where it lies."""
         self.variables = dict(variables or {})
         """The variables that programs get which work for us: git, and the backends of builds."""
+        self.target = target
+        """The target of the lock that this machine is, where somebody says so."""
+        self.is_target_asked = is_target_asked
+        """It was said of this command: then the lock must have it. Else a variable says so for all projects."""
+        self.machine_file = machine_file
+        """A recorded machine that is taken for the one we stand on."""
         self.rooms = rooms
         """Makes whoever gives builds their environments: handed down, as that needs a resolution itself."""
         self.building: tuple[tuple[str, ...], Interpreter] | None = None
