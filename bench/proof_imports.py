@@ -28,7 +28,7 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,11 @@ _REASONS = (
     ("libstdc++", r"version `(GLIBCXX|CXXABI)_[^']*' not found"),
     ("glibc", r"version `GLIBC_[^']*' not found"),
     ("library", r"cannot open shared object file"),
-    ("symbol", r"undefined symbol|symbol lookup error|version `[^']*' not found"),
+    ("symbol", r"undefined symbol: \S*(__nvJitLink|3c10|2at\d|5torch|6caffe2)|operator torch\w+::\w+ does not exist"),
+    ("undefined", r"undefined symbol|symbol lookup error|version `[^']*' not found"),
     ("processor", r"wrong ELF class|invalid ELF header|Illegal instruction|baseline optimizations|signal 4\b"),
 )
+"""``undefined`` is a symbol of no family that is checked: out of scope."""
 IN_SCOPE = ("library", "glibc", "libstdc++", "symbol", "processor")
 _PACKAGES = re.compile(r"(tests?|examples?|docs?|benchmarks?|bin|lib|include|share|etc|scripts|tools)")
 
@@ -124,8 +126,9 @@ def modules_of(package: Package) -> list[str]:
         first, _, rest = path.partition("/")
         if rest == "__init__.py":
             names.add(first)
-        elif not rest and first.endswith((".py", ".so")):
+        elif not rest and re.search(r"\.py$|\.cpython-\w+-.*\.so$|\.abi3\.so$", first):
             names.add(first.partition(".")[0])
+    names -= {"nvidia"}  # a folder of many packages; their libraries are loaded by themselves
     named = {name for name in names if name.isidentifier() and not _PACKAGES.fullmatch(name)}
     return sorted(name for name in named if not name.startswith("_")) or sorted(named)
 
@@ -194,7 +197,7 @@ def slim_root(root: Path, python: Path) -> None:
     wanted = {Path(found) for found in re.findall(r"(?:=> |^\t)(/\S+) \(0x", told, re.MULTILINE)}
     folder = Path("/lib") / f"{os.uname().machine}-linux-gnu"
     wanted |= {folder / name for name in ("libstdc++.so.6", "libgcc_s.so.1", "libdl.so.2", "libpthread.so.0")}
-    wanted |= {folder / name for name in ("librt.so.1", "libutil.so.1")}
+    wanted |= {folder / name for name in ("librt.so.1", "libutil.so.1", "libmvec.so.1", "libresolv.so.2")}
     for library in wanted:
         target = root / str(library).lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -246,15 +249,19 @@ def reason(message: str) -> str:
     return next((name for name, pattern in _REASONS if re.search(pattern, message)), "other")
 
 
-def is_told(message: str, path: str, findings: Sequence[Finding]) -> bool:
-    """Whether a finding of any package that does not hold names the file, or the library that the loader misses."""
+def is_told(message: str, path: str, package: Package, findings: Sequence[Finding]) -> bool:
+    """Whether a finding that does not hold names the file, or what the loader misses there.
+
+    Symbols are told once per package; what is missing of a package's own libraries is told where those lack something.
+    """
     missing = re.match(r"(?:\w+: )?(\S+): cannot open shared object file", message)
+    own = {one.soname for one in package.facts or ()} | {one.path.rpartition("/")[2] for one in package.facts or ()}
     for one in findings:
         if one.level == HOLDS:
             continue
-        if one.path == path or (missing and ("soname", missing[1]) in one.evidence):
+        if one.path == path or (missing and (("soname", missing[1]) in one.evidence or missing[1] in one.expected)):
             return True
-        if missing and missing[1] in one.expected:
+        if one.subject == package.name and one.kind == ("library" if missing and missing[1] in own else "symbol"):
             return True
     return False
 
@@ -278,7 +285,8 @@ def judged(name: str, python: Path, site: Path, at: Place, package: Package, fou
     owners = [one for one in found if one.subject == package.name and one.kind == "owners"]
     modules = modules_of(package)
     facts = [one for one in package.facts or () if one.machine not in ("cuda", "amdgpu")]
-    loaded = [one.path for one in facts if ".so" in one.path.rpartition("/")[2]]
+    # Private copies in `*.libs` are found by the modules that need them, and are loaded with those.
+    loaded = [one.path for one in facts if re.search(r"(?<!\.libs)/[^/]*\.so[^/]*$|^[^/]*\.so$", one.path)]
     error, broken = imported(at, python, modules, [site / path for path in loaded])
     prefix = at.inside(site) + "/"
     relative = {path.removeprefix(prefix): text.replace(prefix, "") for path, text in broken.items()}
@@ -298,7 +306,7 @@ def judged(name: str, python: Path, site: Path, at: Place, package: Package, fou
         outcome="works" if not error and modules else reason(error) if modules else "no module",
         message=error.replace(prefix, "")[:600],
         broken={path: text[:300] for path, text in relative.items()},
-        told=[path for path, text in relative.items() if is_told(text, path, found)],
+        told=[path for path, text in relative.items() if is_told(text, path, package, found)],
         false=sorted(
             {one.path for one in own if one.level == FAILS and one.path in loaded and one.path not in relative}
         ),
@@ -334,7 +342,9 @@ def run(options: argparse.Namespace) -> None:
         places = [Place("here", read_machine(rules(), time.time()))]
         if not options.no_slim:
             slim_root(Path(root), Path(options.python))
-            places.append(Place("slim", read_root(root, rules(), time.time()), root))
+            slim = read_root(root, rules(), time.time())
+            slim = replace(slim, has_no_gpu=places[0].hardware.has_no_gpu, cpu=places[0].hardware.cpu)
+            places.append(Place("slim", slim, root))
         told["machines"] = {at.name: [at.hardware.glibc, at.hardware.glibcxx, at.hardware.cpu] for at in places}
         for name, row in environments(options.share, options.only):
             if name in done:
@@ -378,7 +388,7 @@ def tables(kept: Sequence[str]) -> Iterator[str]:
 
 
 def _counts(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    outcomes = ("works", *IN_SCOPE, "other", "no module")
+    outcomes = ("works", *IN_SCOPE, "undefined", "other", "no module")
     counts = Counter((row["predicted"], row["outcome"]) for row in rows)
     yield f"| predicted | {' | '.join(outcomes)} |"
     yield f"|---|{'---|' * len(outcomes)}"

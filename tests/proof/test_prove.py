@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from provenv.binary.facts import symbol_family
 from provenv.model.finding import FAILS, HOLDS, UNKNOWN, WARNS
 from provenv.model.hardware import Hardware
 from provenv.proof.prove import worst
@@ -208,3 +209,39 @@ def test_what_was_not_read_is_never_called_good() -> None:
 def test_another_system_is_not_judged_by_elf() -> None:
     mac = Hardware(system="macos", architecture="arm64", has_no_gpu=True)
     assert findings(mac, package("x", "1", facts("x.so", needed=["libnothing.so"]))) == []
+
+
+def test_a_private_copy_serves_its_own_package_only() -> None:
+    copy = facts("torchvision.libs/libcudart.41118559.so.12", soname="libcudart.so.12")
+    own = facts("torchvision/_C.so", needed=["libcudart.so.12"])
+    runtime = facts("nvidia/cu13/lib/libcudart.so.13", soname="libcudart.so.13")
+    other = facts("xformers/_C.so", needed=["libcudart.so.12"])
+    found = findings(
+        machine(),
+        package("torchvision", "0.24.1", copy, own),
+        package("nvidia-cuda-runtime", "13.2.86", runtime),
+        package("xformers", "0.0.35", other),
+        kind="library",
+    )
+    assert [(one.level, one.subject) for one in found] == [(FAILS, "xformers")]
+
+
+def test_a_family_that_nobody_brings_may_come_from_a_toolkit() -> None:
+    lonely = package("cupy-cuda12x", "14.2.0", facts("cupy/cuda/cufft.so", needed=["libcufft.so.11"]))
+    (found,) = findings(machine(), lonely, kind="library")
+    assert (found.level, found.expected) == (UNKNOWN, "libcufft.so.11")
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("_ZN3c105ErrorC1E", "torch"),
+        ("_ZNK2at10TensorBase8data_ptrEv", "torch"),
+        ("_ZN3c10dvERKNS_6SymIntEl", "torch"),
+        ("_ZN12atlas_readerEv", None),
+        ("_ZN7QString2atEi", None),
+        ("_ZNK12atomic_thing3runEv", None),
+    ],
+)
+def test_names_of_pytorch_are_told_from_names_that_look_like_them(name: str, family: str | None) -> None:
+    assert symbol_family(name) == family

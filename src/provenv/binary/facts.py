@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -96,11 +97,15 @@ def facts_of(path: str, data: Readable, scanner: Scanner, gfx: Iterable[str] = (
 _PYTHON_SYMBOLS = {"PyModule_Create2", "PyModuleDef_Init", "PyUnstable_Module_SetGIL", "Py_MOD_GIL", "_Py_DecRefShared"}
 
 
+_TORCH = re.compile(rf"(?<![0-9])({'|'.join(FAMILIES['torch'])})(?=[0-9]|[a-z][a-z][EI])")
+"""The length-prefixed namespace, then the next length or an operator: ``12at`` is part of another name."""
+
+
 def symbol_family(name: str) -> str | None:
     """Which of ``FAMILIES`` a symbol belongs to."""
     if name.startswith("__nvJitLink"):
         return "nvjitlink"
-    if name.startswith("_Z") and any(part in name for part in FAMILIES["torch"]):
+    if name.startswith("_Z") and _TORCH.search(name):
         return "torch"
     return None
 

@@ -22,7 +22,7 @@ _FAMILIES = re.compile(
     r"|nvJitLink|nccl|nvToolsExt|nvshmem_host|torch\w*|c10\w*|shm|caffe2\w*)\.so(?:\.|$)"
 )
 _DRIVER = ("libcuda.so.1", "libnvidia-ml.so.1", "libnvcuvid.so.1", "libnvidia-encode.so.1")
-_OWN = re.compile(r"lib(c|m|dl|rt|util|pthread|resolv|nsl|crypt|anl)\.so\.\d+|ld-linux.*|linux-vdso.*")
+_OWN = re.compile(r"lib(c|m|mvec|dl|rt|util|pthread|resolv|nsl|crypt|anl)\.so\.\d+|ld-linux.*|linux-vdso.*")
 """glibc itself and what came with it."""
 _POLICY = re.compile(
     r"libgcc_s\.so\.1|libstdc\+\+\.so\.6|libz\.so\.1|libexpat\.so\.1"
@@ -50,8 +50,10 @@ def library_findings(case: Case) -> Iterator[Finding]:
     provided: dict[str, str] = {}
     for package in case.packages:
         for facts in package.facts or ():
-            provided.setdefault(facts.path.rpartition("/")[2], package.label)
-            if facts.soname:
+            name = facts.path.rpartition("/")[2]
+            provided.setdefault(name, package.label)
+            # A private copy has a name of its own (``libcudart.41118559.so.12``): the loader finds it for nobody else.
+            if facts.soname and name.startswith(facts.soname):
                 provided.setdefault(facts.soname, package.label)
     for package in case.packages:
         yield from _of_package(case, package, provided)
@@ -61,8 +63,9 @@ def _of_package(case: Case, package: Package, provided: Mapping[str, str]) -> It
     system = case.hardware.sonames
     lacking: dict[str, str] = {}
     has_driver_need = ""
+    own = {facts.soname for facts in package.facts or ()}
     for facts in package.facts or ():
-        missing = [name for name in facts.needed if name not in provided]
+        missing = [name for name in facts.needed if name not in provided and name not in own]
         for name in missing:
             if name in _DRIVER:
                 has_driver_need = has_driver_need or facts.path
@@ -99,9 +102,9 @@ def _family(
         actual = f"{relatives[0]} of {provided[relatives[0]]}" if others else f"no {name} beside {relatives[0]}"
     else:
         actual = "no chosen wheel has it" + ("" if case.hardware.sonames is None else ", nor has the machine")
-    is_certain = bool(relatives) or case.hardware.sonames is not None
     yield Finding(
-        level=FAILS if is_certain else UNKNOWN,
+        # Where nobody brings any of the family, it may be meant to come from a toolkit that the package looks for itself.
+        level=FAILS if relatives else UNKNOWN,
         kind="library",
         subject=package.name,
         path=facts.path,
