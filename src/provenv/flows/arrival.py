@@ -25,14 +25,23 @@ _SETTLED = 2.0
 class Arrival:
     """The unpacking of ``item``; ``path`` is its local file, or None when the store has its blob.
 
-    A local file is read in place, hashed beside: no copy of it is kept, as the user has it.
+    A local file is read in place, hashed beside: no copy of it is kept, as the user has it. ``look`` is given the
+    directory of its files before anybody else can see them.
     """
 
-    def __init__(self, store: Store, item: Wanted, path: str | None, events: Events) -> None:
+    def __init__(
+        self,
+        store: Store,
+        item: Wanted,
+        path: str | None,
+        events: Events,
+        look: Callable[[str], object] = lambda _: None,
+    ) -> None:
         self.item = item
         self._store = store
         self._path = path
         self._events = events
+        self._look = look
         self._guard = store.guard("tree-" + item.sha256, events, item.filename)
         self._is_guarded = False
         self._directory = ""
@@ -76,7 +85,12 @@ class Arrival:
             is_proven=self._path is None,
             is_lax=item.sha256 in store.lax,
         )
-        self._unpacking.begin(crew, done, lambda: store.publish(self._directory, final))
+
+        def publish() -> None:
+            self._look(self._directory + "/files")
+            store.publish(self._directory, final)
+
+        self._unpacking.begin(crew, done, publish)
 
     def finish(self) -> Tree:
         """The tree, published. Raises IntegrityError, InputError and InstallError."""

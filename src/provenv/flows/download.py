@@ -11,12 +11,14 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from provenv.errors import InputError
 from provenv.flows.arrival import Arrival, Copy
 from provenv.flows.network import Place, catalog
+from provenv.flows.told_metadata import note_mistold
 from provenv.flows.world import World
 from provenv.index.catalog import Catalog
 from provenv.index.chain import Chain
@@ -147,7 +149,8 @@ class _Work:
                 )
         else:
             path = None
-        arrival = Arrival(self._store, item, path, self._world.events)
+        look = partial(note_mistold, self._world.cache, item.sha256)
+        arrival = Arrival(self._store, item, path, self._world.events, look)
         if not arrival.take():
             self._busy.append(item)
         elif arrival.needs_copy:

@@ -11,7 +11,7 @@ import os
 
 from provenv.flows.memory import place_of, recall, remember
 
-__all__ = ["check_told"]
+__all__ = ["check_told", "note_mistold"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,9 +27,8 @@ _COMPARED = ("name", "version", "requires-python", "requires-dist", "provides-ex
 def check_told(world: World, wanted: Iterable[Wanted], trees: Mapping[str, Tree], fetched: Collection[str]) -> None:
     """Raise IntegrityError when the index told other needs of a wheel than it has.
 
-    Wheels that were just ``fetched`` are compared, and those that were found to differ before: such a wheel is right
-    by its hash and stays in the store, but an environment never gets it on the word of that index. What the cache does
-    not hold was not used here, and nothing is compared with it.
+    Wheels that were just ``fetched`` are compared, and those that ``note_mistold`` found to differ before: such a wheel
+    is right by its hash and stays in the store, but an environment never gets it on the word of that index.
     """
     has_doubts = os.path.isdir(place_of(world.cache, "mistold", ""))
     if not fetched and not has_doubts:
@@ -39,23 +38,25 @@ def check_told(world: World, wanted: Iterable[Wanted], trees: Mapping[str, Tree]
             _compare(world, item, trees[item.sha256])
 
 
-def _compare(world: World, item: Wanted, tree: Tree) -> None:
-    from provenv.index.cache import IndexCache
+def note_mistold(cache: str, sha256: str, files: str) -> None:
+    """Remember when the index told other needs of a wheel than its files say, which nobody else sees yet.
 
-    told = IndexCache(os.path.join(world.cache, "index")).metadata(item.sha256)
-    if told is None:
-        return
-    try:
-        with open(os.path.join(tree.files, tree.dist_info, "METADATA"), "rb") as file:
-            own = file.read()
-    except OSError:
-        return  # whoever places its files tells that one is missing
-    if told == own or (said := _needs(told)) == (has := _needs(own)):
+    So a command that is killed right after they can be seen leaves word to the next one. What the cache does not hold
+    was not used here, and nothing is compared with it.
+    """
+    if _difference(cache, sha256, files) is not None:
+        remember(cache, "mistold", sha256, True)
+
+
+def _compare(world: World, item: Wanted, tree: Tree) -> None:
+    found = _difference(world.cache, item.sha256, tree.files)
+    if found is None:
         return
     from provenv.errors import IntegrityError
     from provenv.net.secrets import origin_of
 
     remember(world.cache, "mistold", item.sha256, True)
+    said, has = found
     host = f" from {origin_of(item.url)[1]}" if item.url else ""
     raise IntegrityError(
         f"{item.filename}{host}",
@@ -64,6 +65,24 @@ def _compare(world: World, item: Wanted, tree: Tree) -> None:
         hint="the index and its files do not agree: tell who runs the index; once that is repaired, lock with an empty "
         "cache",
     )
+
+
+def _difference(cache: str, sha256: str, files: str) -> tuple[set[str], set[str]] | None:
+    """What the index told of a wheel's needs, and what its files say; None when they agree, or nothing was told."""
+    from provenv.index.cache import IndexCache
+
+    told = IndexCache(os.path.join(cache, "index")).metadata(sha256)
+    if told is None:
+        return None
+    try:
+        dist_info = next(name for name in os.listdir(files) if name.endswith(".dist-info"))
+        with open(f"{files}/{dist_info}/METADATA", "rb") as file:
+            own = file.read()
+    except (OSError, StopIteration):
+        return None  # whoever places its files tells that one is missing
+    if told == own or (said := _needs(told)) == (has := _needs(own)):
+        return None
+    return said, has
 
 
 def _needs(metadata: bytes) -> set[str]:
