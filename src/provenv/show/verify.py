@@ -21,6 +21,7 @@ _WORDS = {
     "absent": "not installed",
     "bytecode": "byte code",
     "changed": "changed",
+    "contradiction": "contradicts itself",
     "duplicate": "twice",
     "environment": "environment",
     "extra": "extra",

@@ -114,6 +114,9 @@ def examine(shelves: Shelves, found: Sequence[Thing], told: Callable[[int, str],
             thing.faults.append(fault)
     _compare_with_wheels(shelves, found)
     for thing in found:
+        if thing.kind == "trees" and thing.is_rotten:
+            _tell_contradictions(shelves, thing)
+    for thing in found:
         thing.faults.sort(key=lambda fault: (fault.path, fault.what))
     return [thing for thing in found if thing.faults]
 
@@ -244,6 +247,21 @@ def _compare_with_wheels(shelves: Shelves, found: Sequence[Thing]) -> None:
     for thing, difference in zip(trees, side_by_side(compare, trees, shelves.workers), strict=True):
         if difference:
             thing.faults.append(Fault(difference, "is not what the wheel's RECORD says"))
+
+
+def _tell_contradictions(shelves: Shelves, thing: Thing) -> None:
+    """Files that are as their wheel has them, though its RECORD tells another hash: nobody changed those."""
+    from provenv.store.contradiction import contradictions
+
+    suspected = {fault.path for fault in thing.faults if not fault.is_harmless}
+    data = read_if_there(thing.path + "/manifest")
+    tree = None if data is None else Tree.from_manifest(data, thing.path, thing.key)
+    if tree is None or not suspected:
+        return
+    for path, digest in contradictions(tree, shelves.place("blobs", thing.key), suspected).items():
+        if hash_of(f"{tree.files}/{path}") == digest:
+            others = [fault for fault in thing.faults if fault.path != path]
+            thing.faults = [*others, Fault(path, "is as its wheel has it, but the wheel's RECORD tells another hash")]
 
 
 def _difference(tree: Tree, blob: str) -> str:

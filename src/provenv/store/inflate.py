@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from provenv.archives.zip import Member
     from provenv.wheel.record import RecordRow
 
-__all__ = ["Source", "content", "pieces", "write_member"]
+__all__ = ["LONG", "Source", "content", "pieces", "write_member"]
 
 _SMALL = 1 << 20
 """Up to here a member is inflated in one piece; above, in pieces that stay in the processor's cache."""
-_LONG = 1 << 20
+LONG = 1 << 20
 """From here on RECORD's word is taken for the hash of a member."""
 _PIECE = 1 << 16
 _HASHED = 1 << 19
@@ -139,15 +139,25 @@ def pieces(source: Source, member: Member) -> Iterator[bytes | memoryview]:
     yield from _pieces(source, member, None)
 
 
-def write_member(source: Source, member: Member, row: RecordRow | None, path: str, packed: memoryview | None) -> str:
+def write_member(
+    source: Source,
+    member: Member,
+    row: RecordRow | None,
+    path: str,
+    packed: memoryview | None,
+    *,
+    is_thorough: bool = False,
+) -> str:
     """Write the member to the new file ``path``; its SHA-256 in RECORD's form.
 
     ``packed`` are its bytes in the archive, where they were read before. Size, CRC-32 and the hash in ``row`` are
     checked; IntegrityError names archive and member. Of a long member RECORD's word is taken for the hash: the bytes
     are those of the archive, whose own hash is checked, and to hash them a second time costs as much as to inflate
-    them. A wheel that contradicts itself there is found by ``store verify``.
+    them. A wheel that contradicts itself there is found by ``verify`` and ``store verify``, and refused where
+    ``is_thorough``: whoever repairs must not make the same again.
     """
-    if row is not None and row.algorithm == "sha256" and row.digest is not None and member.size >= _LONG:
+    is_believed = row is not None and row.algorithm == "sha256" and member.size >= LONG and not is_thorough
+    if is_believed and row is not None and row.digest is not None:
         _write(source, member, path, packed, None)
         if row.size is not None and row.size != member.size:
             raise _contradicted(source, member, row, f"{member.size} bytes")

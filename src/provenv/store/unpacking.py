@@ -52,8 +52,8 @@ def unpack_wheel(
 ) -> Tree:
     """Unpack into ``directory`` (empty, ours); the tree says it lies in ``final``, where the caller will rename it to.
 
-    Every member's size and CRC-32 is checked, its RECORD hash too but for long ones (see ``write_member``), and RECORD
-    must list exactly the members; ``is_lax``: the user lets pass what is only sloppy.
+    Every member's size, CRC-32 and RECORD hash is checked, and RECORD must list exactly the members; ``is_lax``: the
+    user lets pass what is only sloppy.
     """
     work = Unpacking(
         blob_path,
@@ -64,6 +64,7 @@ def unpack_wheel(
         events=events,
         is_proven=True,
         is_lax=is_lax,
+        is_thorough=True,
     )
     try:
         with Crew(workers) as crew:
@@ -76,6 +77,7 @@ def unpack_wheel(
 class Unpacking:
     """One wheel that becomes a tree. Without ``is_proven`` the whole file is hashed beside it, and must have the hash.
 
+    Of long members RECORD's word is taken, unless ``is_thorough``: see ``write_member``.
     Nothing of the directory may be used before ``result`` returned the tree.
     """
 
@@ -90,6 +92,7 @@ class Unpacking:
         events: Events,
         is_proven: bool,
         is_lax: bool = False,
+        is_thorough: bool = False,
     ) -> None:
         self.sha256 = sha256
         self.filename = filename
@@ -98,6 +101,7 @@ class Unpacking:
         self._final = final
         self._events = events
         self._is_proven = is_proven
+        self._is_thorough = is_thorough
         self._files = directory + "/files"
         self._source: Source | None = None
         self._head: _Head | None = None
@@ -206,7 +210,8 @@ class Unpacking:
                 return
             path = member.path
             piece = None if packed is None else packed[member.start - begin : member.end - begin]
-            self._digests[path] = write_member(source, member, head.rows.get(path), f"{self._files}/{path}", piece)
+            row, place = head.rows.get(path), f"{self._files}/{path}"
+            self._digests[path] = write_member(source, member, row, place, piece, is_thorough=self._is_thorough)
         self._events.advanced("unpack", sum(member.size for member in batch), source.subject)
 
     def _finish(self) -> None:
