@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 from tests.worlds.binaries import Code, build_elf, container
 from tests.worlds.house import House
 from tests.worlds.torch_index import TorchIndex, fill
+from tests.worlds.wheels import build_wheel
 
 __all__: list[str] = []
 
@@ -234,3 +238,166 @@ def test_nothing_to_prove(house: House) -> None:
     assert "there is no project and no lock" in house.refused("prove")
     assert "only one of" in house.refused("prove", "x.whl", "--root", "/nowhere", code=2)
     assert "there is no directory" in house.refused("prove", "--root", str(house.root / "nothing"))
+
+
+# -- lock ---------------------------------------------------------------------------------------------------
+
+
+def lying_torch(directory: Path, version: str, archs: tuple[str, ...]) -> None:
+    """A torch whose device code is not what the rules tell of that version."""
+    library = build_elf(
+        soname="libtorch_cuda.so",
+        needed=["libcudart.so.12"],
+        sections={".nv_fatbin": container([Code(arch) for arch in archs])},
+    )
+    build_wheel(
+        directory,
+        "torch",
+        version,
+        files={"torch/__init__.py": "", "torch/lib/libtorch_cuda.so": library},
+        requires=("nvidia-cuda-runtime-cu12",),
+        tags="cp312-cp312-manylinux_2_28_x86_64",
+    )
+
+
+@pytest.fixture
+def liars(house: House) -> House:
+    """An index whose newest torch has no code for H100, whatever rules say of such a version."""
+    runtime = {"nvidia/cuda_runtime/lib/libcudart.so.12": build_elf(soname="libcudart.so.12")}
+    house.wheel("nvidia-cuda-runtime-cu12", "12.8.90", files=runtime, tags="py3-none-manylinux_2_17_x86_64")
+    lying_torch(house.server.directory, "2.9.1", ("70", "80", "90"))
+    lying_torch(house.server.directory, "2.10.0", ("70", "80"))
+    (house.directory / "ours.toml").write_text('index = [{ url = "http://127.0.0.1:9/{build}", source = "none" }]\n')
+    house.project("torch", more=target("train", gpus='"H100"', driver="580.65.06"), requires_python=">=3.12")
+    return house
+
+
+def test_a_lock_learns_from_the_bytes(liars: House) -> None:
+    said = liars.do("lock")
+    assert liars.locked()["torch"] == "2.10.0"
+    assert "2 wheels are not proven yet: `provenv lock --prove`" in said.err
+    said = liars.do("lock", "--prove")
+    assert liars.locked()["torch"] == "2.9.1"
+    assert "torch 2.10.0 was left out on train: it has no code for H100" in said.err
+    assert "(read from its files)" in said.err
+    again = liars.lock_file.read_bytes()
+    liars.do("lock", "--prove", "--refresh")
+    assert liars.lock_file.read_bytes() == again, "the same bytes every time"
+
+
+def test_what_was_read_once_is_learnt_without_asking(liars: House) -> None:
+    liars.do("lock", "--prove")
+    liars.lock_file.unlink()
+    liars.do("lock")
+    assert liars.locked()["torch"] == "2.9.1"
+    liars.lock_file.unlink()
+    liars.do("lock", "--no-prove")
+    assert liars.locked()["torch"] == "2.10.0"
+
+
+def test_nothing_left_is_a_conflict_that_names_the_files(liars: House) -> None:
+    liars.project("torch>=2.10", more=target("train", gpus='"H100"', driver="580.65.06"), requires_python=">=3.12")
+    message = liars.refused("lock", "--prove")
+    assert "torch==2.10" in message
+    assert "it has no code for H100" in message
+    assert not liars.lock_file.exists()
+
+
+def test_a_lock_with_facts_proves_another_machine_without_any_wheel(liars: House) -> None:
+    liars.do("lock", "--prove")
+    document = tomllib.loads(liars.lock_file.read_text())
+    torch = next(package for package in document["packages"] if package["name"] == "torch")
+    (rows,) = torch["tool"]["provenv"]["facts"].values()
+    assert rows == [
+        {"file": "torch/lib/libtorch_cuda.so", "needs": ["libcudart.so.12"], "code": ["1 sm_70 sm_80 sm_90"]}
+    ]
+    shutil.rmtree(liars.cache)
+    new = machine(liars, "B200", B200)
+    document = told(liars, "--offline", "--frozen", "--machine", new)
+    assert levels(document, "gpu") == {"B200": ["fails"]}
+    assert levels(document, "unread") == {"B200": []}
+    old = machine(liars, "H100", B200.replace('"10.0"', '"9.0"').replace("NVIDIA B200", "H100"))
+    assert told(liars, "--offline", "--frozen", "--machine", old)["verdict"] == "holds"
+
+
+def test_facts_stay_in_the_lock_while_their_wheels_do(liars: House) -> None:
+    liars.wheel("plain", "1.0")
+    liars.do("lock", "--prove")
+    before = liars.lock_file.read_text()
+    liars.project("torch", "plain", more=target("train", gpus='"H100"', driver="580.65.06"), requires_python=">=3.12")
+    liars.do("lock")
+    after = liars.lock_file.read_text()
+    assert "packages.tool.provenv.facts" in before
+    assert after.count("sm_90") == before.count("sm_90") == 1
+    liars.do("lock", "--prove")
+    assert 'plain-wheels = ["plain 1.0"]' in liars.lock_file.read_text()
+    liars.do("lock", "--check")
+
+
+# -- sync ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nodes(house: House) -> House:
+    """A lock for A100, of wheels that every Python takes."""
+    runtime = {"nvidia/cuda_runtime/lib/libcudart.so.12": build_elf(soname="libcudart.so.12")}
+    house.wheel("nvidia-cuda-runtime-cu12", "12.8.90", files=runtime, tags="py3-none-manylinux_2_17_x86_64")
+    library = build_elf(
+        soname="libkernels.so",
+        needed=["libcudart.so.12"],
+        sections={".nv_fatbin": container([Code("80"), Code("90")])},
+    )
+    house.wheel(
+        "torch-kernels",
+        "1.0",
+        ("nvidia-cuda-runtime-cu12",),
+        files={"torch_kernels/libkernels.so": library, "torch_kernels/__init__.py": ""},
+        tags="py3-none-manylinux_2_17_x86_64",
+    )
+    here = ".".join(map(str, sys.version_info[:2]))
+    declared = target("train", gpus='"A100"', driver="535.104.05").replace("3.12", here)
+    house.project("torch-kernels", more=declared)
+    house.do("lock", "--prove")
+    shutil.rmtree(house.cache)
+    return house
+
+
+def test_new_nodes_are_told_before_anything_is_installed(nodes: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVENV_MACHINE", machine(nodes, "B200", B200))
+    message = nodes.refused("sync")
+    assert "what the lock holds does not run on this machine; nothing was installed" in message
+    assert "torch-kernels: 0 of 1 modules run" in message
+    assert "NVIDIA B200" in message
+    assert "--no-prove" in message
+    assert not nodes.environment.exists()
+    fetched = [one.path for one in nodes.server.requests if one.path.endswith(".whl")]
+    assert len(fetched) == len(set(fetched)), "no wheel was fetched for it"
+    nodes.do("sync", "--no-prove")
+    assert "torch_kernels" in nodes.installed()
+
+
+def test_a_machine_for_which_it_was_locked(nodes: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    a100 = B200.replace('"10.0"', '"8.0"').replace("NVIDIA B200", "A100").replace("570.124.06", "535.104.05")
+    monkeypatch.setenv("PROVENV_MACHINE", machine(nodes, "A100", a100))
+    nodes.do("sync")
+    assert "torch_kernels" in nodes.installed()
+
+
+def test_a_builder_without_a_gpu_installs(nodes: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = 'system = "linux"\narchitecture = "x86_64"\nglibc = "2.35"\ngpus = []\n'
+    monkeypatch.setenv("PROVENV_MACHINE", machine(nodes, "builder", bare))
+    nodes.do("sync")
+    assert "torch_kernels" in nodes.installed()
+
+
+def test_an_old_driver_is_told_by_rules_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = {"nvidia/cuda_runtime/lib/libcudart.so.12": build_elf(soname="libcudart.so.12")}
+    house.wheel("nvidia-cuda-runtime-cu12", "12.8.90", files=runtime, tags="py3-none-manylinux_2_17_x86_64")
+    house.project("nvidia-cuda-runtime-cu12")
+    house.do("lock")
+    old = B200.replace('"10.0"', '"8.0"').replace("NVIDIA B200", "A100").replace("570.124.06", "520.61.05")
+    monkeypatch.setenv("PROVENV_MACHINE", machine(house, "old", old))
+    message = house.refused("sync")
+    assert "NVIDIA driver 525.60.13 or newer" in message
+    assert "driver 520.61.05" in message
+    assert not house.environment.exists()

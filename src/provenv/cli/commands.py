@@ -79,6 +79,7 @@ def sync(words: Words, world: World, variables: Mapping[str, str]) -> int:
         is_inexact=words.inexact,
         has_bytecode=words.compile_bytecode,
         reinstalled=_reinstalled(words),
+        is_proving=not words.no_prove,
     )
     tell_sync(words, synced, is_dry=is_dry)
     is_good = synced.plan.is_empty and not (synced.is_created or synced.is_restored)
@@ -115,6 +116,7 @@ def run(words: Words, world: World, variables: Mapping[str, str]) -> int:
             is_inexact=not words.exact,
             has_bytecode=words.compile_bytecode,
             reinstalled=_reinstalled(words),
+            is_proving=not words.no_prove,
             keeps_target=True,
         )
         if synced.is_restored or not synced.plan.is_empty:
@@ -367,6 +369,7 @@ def _after_edit(words: Words, world: World, locked: Locked | None, choice: Choic
         is_inexact=words.inexact,
         has_bytecode=words.compile_bytecode,
         keeps_target=True,
+        is_proving=not words.no_prove,
     )
     tell_sync(words, synced, is_dry=False, edited=locked)
     return 0

@@ -212,6 +212,7 @@ def installer_options(to: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--inexact", action="store_true", help="keep what the lock does not name")
     group.add_argument("--no-editable", action="store_true", help="install local directories as they are now")
+    group.add_argument("--no-prove", action="store_true", help="install also what is known not to run on this machine")
     group.add_argument("--reinstall", action="store_true", help="place every package anew")
     group.add_argument(
         "--reinstall-package", metavar="NAME", action="append", default=[], help="place this one anew; may be repeated"

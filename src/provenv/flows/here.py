@@ -9,7 +9,7 @@ from provenv.env.target_mark import read_mark, write_mark
 from provenv.flows.memory import digest, recall, remember
 from provenv.store.boot import boot_id
 
-__all__ = ["SIGNS", "Chosen", "mark_environment", "name_of", "target_here"]
+__all__ = ["SIGNS", "Chosen", "machine_stamp", "mark_environment", "name_of", "target_here"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def name_of(chosen: Chosen | None) -> str | None:
 
 
 def _by_machine(world: World, data: bytes, interpreter: Interpreter, key: str, fitting: tuple[str, ...]) -> Chosen:
-    there = digest(key, boot_id(), _machine_stamp(world))
+    there = digest(key, boot_id(), machine_stamp(world))
     known = recall(world.cache, "targets-here", there)
     if known is None:
         from provenv.flows.here_anew import pick
@@ -97,7 +97,7 @@ def _by_machine(world: World, data: bytes, interpreter: Interpreter, key: str, f
     return Chosen(name, fitting, "machine", why)
 
 
-def _machine_stamp(world: World) -> tuple[object, ...]:
+def machine_stamp(world: World) -> tuple[object, ...]:
     """Changes when a driver or a GPU does."""
     from provenv.flows.files import read_if_there
 

@@ -18,7 +18,7 @@ from provenv.model.target import CPU_LEVELS, PLATFORMS
 from provenv.stack.gpus import gpu_by_name
 from provenv.stack.tables import Tables, numbers
 
-__all__ = ["candidates", "hardware_here", "known_rules", "pick", "refused"]
+__all__ = ["candidates", "hardware_here", "known_rules", "pick", "refused", "targets_like"]
 
 Pair = tuple[int, int]
 Record = Mapping[str, Any]
@@ -97,6 +97,26 @@ def pick(world: World, data: bytes, interpreter: Interpreter, names: Sequence[st
     return str(found[0]["name"]), machine.told, machine.warning
 
 
+def targets_like(
+    world: World, data: bytes, hardware: Hardware, tables: Tables, *, platform: str, minor: tuple[int, int]
+) -> list[str]:
+    """The targets of a lock that a machine may be meant by: the one that it is, else all that have a GPU as it has."""
+    python = ".".join(map(str, minor))
+    records = [
+        record
+        for record in _records(world, data)
+        if record.get("platform") == platform
+        and ".".join(str(record.get("python")).split(".")[:2]) == python
+        and ("musl" in record) == (hardware.musl is not None)
+    ]
+    machine = _Machine(hardware, None, tables)
+    scored = [(score, record) for record in records if (score := machine.score(record)) is not None]
+    if scored:
+        best = max(score for score, _ in scored)
+        return [str(next(record["name"] for score, record in scored if score == best))]
+    return [str(record["name"]) for record in records if _has_gpu(record) == bool(hardware.gpus)]
+
+
 def known_rules(world: World) -> Tables:
     """With the rows of the project, where it can be read: it may know GPUs that nobody else does."""
     from provenv.flows.project_file import read_project
@@ -128,11 +148,11 @@ def _has_gpu(record: Record) -> bool:
 class _Machine:
     """This machine, as targets are compared with it."""
 
-    def __init__(self, hardware: Hardware, interpreter: Interpreter, tables: Tables) -> None:
+    def __init__(self, hardware: Hardware, interpreter: Interpreter | None, tables: Tables) -> None:
         self._hardware = hardware
         self._tables = tables
         self._glibc = hardware.glibc
-        if interpreter.libc is not None and interpreter.libc[0] == "glibc":
+        if interpreter is not None and interpreter.libc is not None and interpreter.libc[0] == "glibc":
             self._glibc = interpreter.libc[1], interpreter.libc[2]
         self._gpus = [gpu for gpu in hardware.gpus if gpu.vendor == "nvidia"]
         self._pairs = {gpu.compute or self._pair_of(gpu.name) for gpu in self._gpus}

@@ -16,7 +16,7 @@ from provenv.flows.prove_carried import carried_of
 from provenv.flows.prove_facts import Facts
 from provenv.flows.prove_installed import installed
 from provenv.flows.prove_parts import Part, parts_of_foreign, parts_of_lock, parts_of_wheel
-from provenv.flows.prove_spots import Spot, own_rules, spots_of
+from provenv.flows.prove_spots import Spot, as_targets, own_rules, spots_of
 from provenv.flows.target import lock_bytes
 from provenv.flows.world import World
 from provenv.lockfile.read import parse
@@ -115,6 +115,7 @@ def _prove_project(world: World, choice: Choice, tables: Tables, asked: Asked) -
     data = lock_bytes(world, is_locked=asked.is_locked, is_frozen=asked.is_frozen or not world.has_project)
     spots = spots_of(world, tables, targets=asked.targets, machines=asked.machines, is_here=asked.is_here)
     document = parse(data, world.lock_file)
+    spots = as_targets(world, data, spots, tables)
     facts = Facts(world, world.store(), carried_of(document), is_fetching=True, owners=file_owners(world))
     proofs = _proofs(
         tables, facts, spots, lambda spot: parts_of_lock(world, data, choice, spot), has_strict_owners=True

@@ -77,6 +77,11 @@ class Facts:
                 self._world.events.advanced("prove", 1, item.name)
             self._world.events.finished("prove")
 
+    def recall(self, wanted: Iterable[Wanted]) -> None:
+        """Only what was kept, and what the lock tells: no wheel is looked at."""
+        for item in wanted:
+            self._is_known(item)
+
     def of(self, sha256: str) -> tuple[FileFacts, ...] | None:
         """The facts of a wheel that was read, if it could be."""
         return self._read.get(sha256)

@@ -15,6 +15,7 @@ from provenv.convert.foreign import ForeignLock
 from provenv.errors import InputError
 from provenv.flows.aim import aim
 from provenv.flows.choice import Choice
+from provenv.flows.here import name_of, target_here
 from provenv.flows.prove_spots import Spot
 from provenv.flows.ready import Ready
 from provenv.flows.required import required
@@ -51,7 +52,8 @@ class Part:
 def parts_of_lock(world: World, data: bytes, choice: Choice, spot: Spot) -> list[Part]:
     """What one machine installs from the project's lock. Raises InputError when the lock was not made for it."""
     if spot.interpreter is not None and spot.chosen is None:
-        items = select_items(world, data, spot.interpreter, choice)
+        target = name_of(target_here(world, data, spot.interpreter))
+        items = select_items(world, data, spot.interpreter, choice, target)
         known: Mapping[str, Wanted] = {}
         if any(isinstance(item, Unbuilt) for item in items):
             known = {item.name: item for item in Ready(world, items, choice, spot.interpreter).known() if item.sha256}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from provenv.errors import InputError, ProvenvError, UsageError
 from provenv.flows import files
+from provenv.flows.here_anew import hardware_here, targets_like
 from provenv.flows.interpreter import project_interpreter
 from provenv.flows.machines import with_machines
 from provenv.flows.project_file import read_project
@@ -17,12 +18,11 @@ from provenv.model.hardware import Gpu, Hardware
 from provenv.model.hardware_file import from_toml
 from provenv.model.machine import Interpreter
 from provenv.model.target import Target, platform_of
-from provenv.probe.machine import read_machine
 from provenv.pythons.find import fits
 from provenv.stack.gpus import gpu_by_name
 from provenv.stack.tables import Tables, numbers
 
-__all__ = ["Spot", "declared_targets", "own_rules", "spot_of", "spots_of", "with_capabilities"]
+__all__ = ["Spot", "as_targets", "declared_targets", "own_rules", "spot_of", "spots_of", "with_capabilities"]
 
 _PYTHONS = tuple(f"3.{minor}" for minor in range(8, 20))
 
@@ -108,7 +108,7 @@ def _declared(target: Target, tables: Tables) -> Spot:
 
 def _here(world: World, tables: Tables) -> Spot:
     interpreter = project_interpreter(world)
-    hardware = with_capabilities(read_machine(tables, world.now), tables)
+    hardware = with_capabilities(hardware_here(world, tables), tables)
     return Spot(
         name="this machine",
         target=Target.from_interpreter(interpreter, "here"),
@@ -117,9 +117,24 @@ def _here(world: World, tables: Tables) -> Spot:
     )
 
 
+def as_targets(world: World, data: bytes, spots: Sequence[Spot], tables: Tables) -> list[Spot]:
+    """Machines that are no targets, each as the target of the lock that it is, or as all that are like it."""
+    found = []
+    for spot in spots:
+        names: list[str] = []
+        if spot.chosen is None and spot.interpreter is None:
+            minor = spot.target.minor
+            names = targets_like(world, data, spot.hardware, tables, platform=spot.target.platform, minor=minor)
+        if len(names) > 1:
+            found += [replace(spot, name=f"{spot.name} as {name}", chosen=name) for name in names]
+        else:
+            found.append(replace(spot, chosen=names[0]) if names else spot)
+    return found
+
+
 def _here_with(world: World, tables: Tables, python: str) -> Spot:
     """This machine, with the Python that somebody else brought."""
-    hardware = with_capabilities(read_machine(tables, world.now), tables)
+    hardware = with_capabilities(hardware_here(world, tables), tables)
     return spot_of(hardware, "this machine", python)
 
 

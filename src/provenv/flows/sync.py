@@ -13,11 +13,11 @@ from provenv.flows import files
 from provenv.flows.aim import aim
 from provenv.flows.environment import alone
 from provenv.flows.fetch import compiled, fetch_trees, mender
-from provenv.flows.here import mark_environment, name_of, target_here
+from provenv.flows.here import machine_stamp, mark_environment, name_of, target_here
 from provenv.flows.interpreter import project_interpreter
 from provenv.flows.lock import Locked, lock
 from provenv.flows.look import Look, file_owners
-from provenv.flows.memory import digest
+from provenv.flows.memory import digest, recall, remember
 from provenv.flows.ready import Ready
 from provenv.flows.select import select_items
 from provenv.pythons.inspect import inspect
@@ -25,16 +25,19 @@ from provenv.store.boot import boot_id
 
 __all__ = ["Synced", "sync"]
 
+_ACCELERATED = ("cuda-", "cupy", "jax", "nvidia-", "tensorflow", "torch", "triton", "vllm", "xformers")
+"""How names of packages begin whose presence says that a lock is about accelerators."""
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from provenv.flows.choice import Choice
     from provenv.flows.here import Chosen
     from provenv.flows.look import Seen
     from provenv.flows.world import World
     from provenv.model.machine import Interpreter
-    from provenv.model.plan import Plan
+    from provenv.model.plan import Plan, Wanted
 
 
 class Synced:
@@ -74,15 +77,16 @@ def sync(
     has_bytecode: bool = True,
     reinstalled: Collection[str] | None = (),
     keeps_target: bool = False,
+    is_proving: bool = True,
 ) -> Synced:
     """Lock if needed, then make the environment what the lock says for this machine.
 
     ``is_locked`` refuses to change the lock, ``is_frozen`` does not even look whether it is stale. ``is_dry`` only
     says what would change. ``is_inexact`` keeps what the lock does not name; ``reinstalled`` are packages
     that are placed anew though nothing is wrong with them (None: all). With ``keeps_target`` an environment stays what
-    it is where the lock has several targets for this platform: nothing swaps another build in by the way. Raises every
-    error of ``lock``, InstallError and IntegrityError; one that fails leaves an environment that the next one knows to
-    be unfinished.
+    it is where the lock has several targets for this platform: nothing swaps another build in by the way. With
+    ``is_proving`` nothing is installed that is known to fail on this machine. Raises every error of ``lock``,
+    InstallError and IntegrityError; one that fails leaves an environment that the next one knows to be unfinished.
     """
     locked = None
     if is_frozen:
@@ -91,7 +95,7 @@ def sync(
             raise StaleLock(f"{world.lock_file} is missing", hint="run `provenv lock`, or leave out --frozen")
         _pass_over_missing_sources(world)
     else:
-        locked = lock(world, is_locked=is_locked, is_dry=is_dry)
+        locked = lock(world, is_locked=is_locked, is_dry=is_dry, proving="known" if is_proving else "none")
         data = locked.data
     interpreter = _interpreter(world, is_frozen)
     target = target_here(world, data, interpreter, is_kept=keeps_target)
@@ -100,6 +104,8 @@ def sync(
     seen = look.plan(ready.known() if is_dry else ready.first(), is_told=is_dry)
     root, plan = world.environment_directory, seen.plan
     if not is_dry and not (seen.is_idle and ready.is_complete):
+        if is_proving and plan.install:
+            _refuse_what_fails(world, data, ready.first(), interpreter)
         with alone(world, root):
             # Another sync may have been at work until now: then what was seen before is no longer so.
             seen = look.plan(ready.first(), kept=ready.later_names, is_told=True)
@@ -116,6 +122,18 @@ def sync(
     if target is not None and not is_dry:
         mark_environment(world, target)
     return Synced(root, plan, locked, is_created=seen.is_fresh, is_restored=not seen.is_whole, target=target)
+
+
+def _refuse_what_fails(world: World, data: bytes, wanted: Sequence[Wanted], interpreter: Interpreter) -> None:
+    """Raise InstallError for what is known not to run here. Only accelerators are worth a look at the machine."""
+    if not any(item.name.startswith(_ACCELERATED) for item in wanted):
+        return
+    key = digest(provenv.__version__, data, [item.sha256 for item in wanted], boot_id(), machine_stamp(world))
+    if recall(world.cache, "runs-here", key) is None:
+        from provenv.flows.prove_sync import refuse_what_fails
+
+        refuse_what_fails(world, data, wanted, interpreter)
+        remember(world.cache, "runs-here", key, True)
 
 
 def _pass_over_missing_sources(world: World) -> None:

@@ -60,6 +60,11 @@ def driver_findings(case: Case) -> Iterator[Finding]:
         needed = f"CUDA {major}" + (f": NVIDIA driver {floor.driver} or newer" if floor else "")
         if floor is None:
             yield _finding(UNKNOWN, package, path, needed, "no rule tells which driver it needs", rule, "")
+        elif machine.cuda is not None and numbers(machine.cuda)[0] >= major:
+            # A compatibility package may lift what the kernel's driver alone could not run.
+            lifted = f" ({machine.cuda_source})" if machine.cuda_source else ""
+            actual = f"driver {machine.driver or 'unknown'} with CUDA {machine.cuda}{lifted}"
+            yield _finding(HOLDS, package, path, needed, actual, rule, "")
         elif machine.driver is None:
             if machine.has_no_gpu:
                 yield _finding(
