@@ -170,7 +170,7 @@ def _answer(child: subprocess.Popen[bytes] | None, end: float) -> Driver:
         return Driver()
     told = b""
     with child.stdout as pipe:
-        while (left := end - time.monotonic()) > 0 and select.select([pipe], [], [], left)[0]:
+        while select.select([pipe], [], [], max(0.0, end - time.monotonic()))[0]:
             if not (more := os.read(pipe.fileno(), 1 << 16)) or len(told) > _MOST:
                 break
             told += more
