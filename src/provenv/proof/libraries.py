@@ -103,7 +103,7 @@ def _family(
     else:
         actual = "no chosen wheel has it" + ("" if case.hardware.sonames is None else ", nor has the machine")
     yield Finding(
-        # Where nobody brings any of the family, it may be meant to come from a toolkit that the package looks for itself.
+        # Where nobody brings any of the family, the package may look for a toolkit itself.
         level=FAILS if relatives else UNKNOWN,
         kind="library",
         subject=package.name,
