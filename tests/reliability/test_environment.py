@@ -48,6 +48,19 @@ def test_an_edit_in_place_reaches_no_other_environment(house: House, how: str, p
     assert "nothing to do" in house.do("sync").err
 
 
+def test_a_package_that_is_placed_twice_is_counted_once(house: House) -> None:
+    house.wheel("alpha")
+    house.wheel("beta")
+    house.project("alpha", "beta")
+    house.do("sync")
+    edited = house.site / "beta/__init__.py"
+    edited.chmod(0o644)
+    edited.write_text("edited = True\n")
+    told = house.launch("sync")
+    assert "unpacked anew" in told.err
+    assert "Installed 1 package in" in told.err
+
+
 def test_two_packages_that_bring_one_file(house: House) -> None:
     left = house.wheel("left", files={"left.py": "", "both/page.txt": "left", "both/tests.py": "x = 1\n"})
     right = house.wheel("right", files={"right.py": "", "both/page.txt": "right", "both/tests.py": "x = 1\n"})

@@ -227,6 +227,8 @@ def test_the_lock_records_the_waiver_and_nobody_else_profits(house: House) -> No
     assert "[packages.tool.provenv]\nlax-archive = true\n" in house.lock_file.read_text()
     house.do("sync", "--locked")
     assert (house.site / "demo/X.py").read_text() == (house.site / "demo/x.py").read_text() == "x"
+    house.do("verify", "--against", "pylock.toml")
+    house.do("verify", "--environment", ".venv")
     shutil.rmtree(house.environment)
     house.do("sync", "--frozen")
     _project(house, wish)

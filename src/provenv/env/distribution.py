@@ -175,9 +175,12 @@ class Work:
             for destination, data, is_executable in one.generated:
                 if is_executable:
                     one.written[destination] = self._write(destination, data, is_executable=True)
+        found = _by_distribution(poisoned, distributions) if poisoned else {}
         for one in distributions:
-            self.events.advanced("link", 1, one.wanted.name)
-        return _by_distribution(poisoned, distributions) if poisoned else {}
+            # What must be placed once more is not installed yet.
+            if one not in found:
+                self.events.advanced("link", 1, one.wanted.name)
+        return found
 
     def _write(self, destination: str, data: bytes, *, is_executable: bool) -> int:
         """A new file; its modification time in nanoseconds."""

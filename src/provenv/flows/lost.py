@@ -56,7 +56,7 @@ def _lost(store: Store, root: str, receipt: Receipt, name: str, interpreter: Int
 
 def _byte_code(store: Store, root: str, receipt: Receipt, name: str, interpreter: Interpreter) -> Mapping[str, str]:
     """Byte code of a package by its path in the environment, where the store has it."""
-    tree = store.tree(receipt.items[name].sha256)
+    tree = store.tree_to_compare(receipt.items[name].sha256)
     code = store.bytecode(tree, interpreter) if tree is not None else None
     if tree is None or code is None:
         return {}

@@ -125,7 +125,10 @@ def program_in(environment: str, name: str) -> str | None:
 
 def executables(world: World, wheel: Wanted) -> list[str]:
     """The programs that a wheel in the store brings, sorted."""
-    tree = world.store().tree(wheel.sha256)
+    store = world.store()
+    if wheel.is_lax:
+        store.lax.add(wheel.sha256)
+    tree = store.tree(wheel.sha256)
     if tree is None:
         return []
     names = {name for group, name, _ in tree.entry_points if group in ("console_scripts", "gui_scripts")}

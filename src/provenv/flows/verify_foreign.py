@@ -224,7 +224,7 @@ def _trees(
     trees: dict[str, Tree] = {}
     lacking: list[tuple[Claim, Wanted]] = []
     for one, recorded, candidates in choices:
-        here = next((tree for item in candidates if (tree := store.tree(item.sha256)) is not None), None)
+        here = next((tree for item in candidates if (tree := store.tree_to_compare(item.sha256)) is not None), None)
         if here is not None:
             trees[here.sha256] = here
         elif (item := candidates[0]).url is None and item.path is None and store.blob(item.sha256) is None:

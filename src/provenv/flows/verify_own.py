@@ -142,7 +142,7 @@ def wanted_of_receipt(store: Store, receipt: Receipt) -> list[Wanted]:
     """The wheels that the receipt says were installed; the store may know their names, and where they came from."""
     found = []
     for item in receipt.items.values():
-        tree, known = store.tree(item.sha256), origin(store, item.sha256)
+        tree, known = store.tree_to_compare(item.sha256), origin(store, item.sha256)
         name = tree.filename if tree is not None else "" if known is None else known.filename
         found.append(
             Wanted(
@@ -161,7 +161,7 @@ def _trees(world: World, store: Store, items: Sequence[Wanted], made: OwnClaims)
     trees: dict[str, Tree] = {}
     lacking = []
     for item in items:
-        tree = store.tree(item.sha256)
+        tree = store.tree_to_compare(item.sha256)
         if tree is not None and not _has_sound_scripts(tree):
             tree = store.mend(item.sha256, item.filename, world.events)
         if tree is None:

@@ -166,7 +166,7 @@ def _clear_obstacles(verifier: Verifier, before: Verified) -> None:
 
 
 def _is_sound(verifier: Verifier, sha256: str, promise: Promise) -> bool:
-    tree = verifier.store.tree(sha256)
+    tree = verifier.store.tree_to_compare(sha256)
     if tree is None or not promise.source.startswith(tree.files + "/"):
         return True
     path = promise.source[len(tree.files) + 1 :]

@@ -79,7 +79,7 @@ class Shelf:
         if not (nameless or placeless):
             return
         wanted = {file.sha256 for file in (*nameless, *placeless) if file.sha256}
-        here = [tree for sha256 in sorted(wanted) if (tree := self._store.tree(sha256)) is not None]
+        here = [tree for sha256 in sorted(wanted) if (tree := self._store.tree_to_compare(sha256)) is not None]
         for tree in here:
             yield Archive(filename=tree.filename, hashes=(("sha256", tree.sha256),))
         if here:

@@ -95,6 +95,17 @@ class Store(Shelves):
         self.touch(directory)
         return tree
 
+    def tree_to_compare(self, sha256: str) -> Tree | None:
+        """The same for whoever only compares: what some project let pass proves as much as any other tree."""
+        found = self.tree(sha256)
+        if found is not None:
+            return found
+        self.lax.add(sha256)
+        found = self.tree(sha256)
+        if found is None:
+            self.lax.discard(sha256)
+        return found
+
     def mend(self, sha256: str, filename: str, events: Events | None = None) -> Tree | None:
         """The tree of a wheel of which a file was found gone or wrong, whole again; None when it must be fetched.
 
