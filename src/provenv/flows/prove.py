@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from provenv.convert.detect import read_lock
 from provenv.convert.foreign import ForeignLock
@@ -17,78 +17,19 @@ from provenv.flows.prove_facts import Facts
 from provenv.flows.prove_installed import installed
 from provenv.flows.prove_parts import Part, parts_of_foreign, parts_of_lock, parts_of_wheel
 from provenv.flows.prove_spots import Spot, as_targets, own_rules, spots_of
+from provenv.flows.proven import Asked, Proof, Proven
 from provenv.flows.target import lock_bytes
 from provenv.flows.world import World
 from provenv.lockfile.read import parse
 from provenv.model.finding import FAILS, LEVELS, UNKNOWN, Finding
-from provenv.model.hardware import Hardware
 from provenv.proof.prove import prove as check
-from provenv.proof.prove import worst
-from provenv.proof.subject import Case, Package
+from provenv.proof.subject import Case
 from provenv.stack.tables import Tables
 
 __all__ = ["Asked", "Proof", "Proven", "prove"]
 
 
 _NOBODY = b'[project]\nname = "prove"\nversion = "0"\n'
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """What is to be proven, and for which machines. All paths are absolute."""
-
-    file: str | None = None
-    """A lock of any tool, or a wheel; without any of these three it is the project's lock."""
-    environment: str | None = None
-    root: str | None = None
-    """The root directory of a system, as a container has it."""
-    targets: tuple[str, ...] = ()
-    machines: tuple[str, ...] = ()
-    is_here: bool = False
-    is_locked: bool = False
-    is_frozen: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Proof:
-    """All findings on one machine, the worst first."""
-
-    target: str
-    """Name of the target or of the machine."""
-    python: str
-    hardware: Hardware
-    packages: tuple[Package, ...]
-    findings: tuple[Finding, ...]
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    """Bytes of packages, where they are known: of the wheel, or of the files that are installed."""
-    local: tuple[str, ...] = ()
-    """Directories that their authors work on, by the names of their packages: nothing is said of these."""
-
-    @property
-    def verdict(self) -> str:
-        """``fails``, ``unknown`` or ``holds``."""
-        return worst(self.findings)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Proven:
-    """What came of it, machine by machine."""
-
-    against: str
-    """The lock, wheel, environment or directory that it is about."""
-    proofs: tuple[Proof, ...]
-    tables_date: str
-    """The day of the newest rules."""
-
-    @property
-    def verdict(self) -> str:
-        """The worst of all machines."""
-        return min((proof.verdict for proof in self.proofs), key=LEVELS.index)
-
-    @property
-    def unknown(self) -> int:
-        """How many findings could not be proven either way."""
-        return sum(finding.level == UNKNOWN for proof in self.proofs for finding in proof.findings)
 
 
 def prove(world: World, choice: Choice, asked: Asked) -> Proven:
@@ -99,6 +40,8 @@ def prove(world: World, choice: Choice, asked: Asked) -> Proven:
     if sum(one is not None for one in (asked.file, asked.environment, asked.root)) > 1:
         raise UsageError("only one of a file, --environment and --root can be proven at a time")
     tables = own_rules(world)
+    if asked.is_loading:
+        return _prove_loading(world, tables, asked)
     if asked.environment is not None or asked.root is not None:
         return _prove_installed(world, tables, asked)
     if asked.file is not None:
@@ -198,8 +141,8 @@ def _proofs(
     # All wheels of all machines at once: what several share is read once, and downloads run side by side.
     facts.read(
         part.wanted
-        for spot, parts in chosen
-        if spot.hardware.system == "linux" and not isinstance(parts, Finding)
+        for _, parts in chosen
+        if not isinstance(parts, Finding)
         for part in parts
         if part.wanted is not None
     )
@@ -319,3 +262,14 @@ def _prove_installed(world: World, tables: Tables, asked: Asked) -> Proven:
     )
     proofs = tuple(_proof(tables, facts, spot, parts, has_strict_owners=False) for spot, parts in cases)
     return Proven(against=place, proofs=proofs, tables_date=tables.date)
+
+
+def _prove_loading(world: World, tables: Tables, asked: Asked) -> Proven:
+    """An environment is proven for this machine, and its extension modules are loaded on it."""
+    from provenv.flows.prove_load import load_all
+
+    if asked.file is not None or asked.root is not None or asked.targets or asked.machines:
+        raise UsageError("--load loads what is installed on this machine: it goes with --environment only")
+    place = asked.environment or world.environment_directory
+    proven = _prove_installed(world, tables, replace(asked, environment=place, is_here=True))
+    return replace(proven, proofs=tuple(load_all(world, place, proof) for proof in proven.proofs))
