@@ -137,7 +137,7 @@ class TestSizes:
         assert "30 smaller packages, 29.3 KiB" in picture
         assert "Of 1 package the size is not known." in picture
         # Once for wide pages, once for narrow ones.
-        assert picture.count('aria-label="torch: 953.7 MiB, holds"') == 2
+        assert picture.count("<title>torch: 953.7 MiB, holds</title>") == 2
 
     def test_no_sizes_no_picture(self) -> None:
         rows = [row("torch"), row("empty", size=0)]

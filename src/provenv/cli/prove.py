@@ -8,11 +8,13 @@ import sys
 from provenv.cli.telling import is_quiet
 from provenv.cli.words import Words
 from provenv.flows.choice import Choice
-from provenv.flows.prove import Asked
+from provenv.flows.prove import Asked, Proven
 from provenv.flows.prove import prove as flow
+from provenv.flows.proven import Asked
 from provenv.flows.world import World
 from provenv.model.finding import FAILS, HOLDS
 from provenv.show.prove import prove_document, prove_text
+from provenv.show.text import clean
 
 __all__ = ["prove"]
 
@@ -31,8 +33,11 @@ def prove(words: Words, world: World, choice: Choice) -> int:
             is_here=words.here,
             is_locked=words.locked,
             is_frozen=words.frozen,
+            is_loading=words.load,
         ),
     )
+    if words.html:
+        _write_page(proven, os.path.abspath(os.path.expanduser(words.html)), is_quiet=is_quiet(words))
     is_good = proven.verdict == HOLDS if words.strict else proven.verdict != FAILS
     if words.json:
         sys.stdout.write(prove_document(proven) + "\n")
@@ -40,6 +45,15 @@ def prove(words: Words, world: World, choice: Choice) -> int:
         is_verbose = bool(getattr(words, "verbose", False))
         sys.stdout.write(prove_text(proven, has_colour=words.has_colour, is_verbose=is_verbose) + "\n")
     return 0 if is_good else 1
+
+
+def _write_page(proven: Proven, path: str, *, is_quiet: bool) -> None:
+    from provenv.flows.files import replace
+    from provenv.show.html_proof import prove_page
+
+    replace(path, prove_page(proven).encode())
+    if not is_quiet:
+        sys.stderr.write(f"Wrote {clean(path)}\n")
 
 
 def _absolute(path: str | None) -> str | None:

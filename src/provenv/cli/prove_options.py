@@ -41,6 +41,7 @@ def prove_options(to: argparse.ArgumentParser) -> None:
     how.add_argument("--strict", action="store_true", help="fail also when something is not known")
     how.add_argument("--load", action="store_true", help="load every extension module of the environment, too")
     how.add_argument("--json", action="store_true", help="write all findings as JSON to stdout")
+    how.add_argument("--html", metavar="FILE", help="write the findings also as a page that needs nothing but itself")
     lock_mode_options(to)
     part_options(to)
     interpreter_options(to)

@@ -122,10 +122,10 @@ def _node(row: PackageRow, number: int, layer: int, y: float) -> str:
     x, top = _x(layer), y + _MARGIN - _HEIGHT / 2
     level = row.level
     name = plain(row.name, 18)
-    label = f"{plain(row.name, 80)} {plain(', '.join(row.versions), 80)}: {WORDS[level]}"
+    label = f"{LETTERS[level]} {plain(row.name, 80)} {plain(', '.join(row.versions), 80)}: {WORDS[level]}"
     return (
-        f'<a href="#p{number}" class="{level if level != HOLDS else "plain"}" data-node="{number}" '
-        f'aria-label="{safe(label)}"><title>{safe(label)}</title>'
+        f'<a href="#p{number}" class="{level if level != HOLDS else "plain"}" data-node="{number}">'
+        f"<title>{safe(label)}</title>"
         f'<rect x="{x}" y="{top:.0f}" width="{_WIDTH}" height="{_HEIGHT}" rx="6"/>'
         f'<text x="{x + 9}" y="{top + 17:.0f}" font-weight="700" aria-hidden="true">{LETTERS[level]}</text>'
         f'<text x="{x + 26}" y="{top + 17:.0f}" aria-hidden="true">{safe(name)}</text></a>'

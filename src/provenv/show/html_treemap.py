@@ -115,7 +115,7 @@ def _tile(tile: Tile, row: PackageRow, number: int) -> str:
     label = f"{plain(row.name, 80)}: {size}, {WORDS[level]}"
     name = row.name if level == HOLDS else f"{LETTERS[level]} {row.name}"
     return (
-        f'<a href="#p{number}" class="{level if level != HOLDS else "quiet"}" aria-label="{safe(label)}">'
+        f'<a href="#p{number}" class="{level if level != HOLDS else "quiet"}">'
         f"<title>{safe(label)}</title>{_rectangle(tile)}{_words(tile, name, size)}</a>"
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from provenv.flows.prove import Proof, Proven
+from provenv.flows.proven import Proof, Proven
 from provenv.model.finding import FAILS, HOLDS, LEVELS, UNKNOWN, WARNS, Finding
 from provenv.model.hardware import Hardware
 from provenv.show.json import document
