@@ -31,6 +31,7 @@ _WORDS = {
     "compile": ("Compiling", "Compiled"),
     "link": ("Installing", "Installed"),
     "verify": ("Verifying", "Verified"),
+    "load": ("Loading", "Loaded"),
     "prove": ("Reading", "Read"),
 }
 _IN_BYTES = ("download", "unpack", "verify")

@@ -25,7 +25,7 @@ from provenv.stack.tables import Tables
 from provenv.store.compiled import facts_of_directory, from_plain, plain
 from provenv.wheel.record import digest_for_record
 
-__all__ = ["installed"]
+__all__ = ["installed", "sites_of"]
 
 _PYTHON = re.compile(r"python(\d+\.\d+)(t?)")
 _SITES = ("site-packages", "dist-packages")
@@ -51,7 +51,7 @@ def installed(
     prefixes = list(_prefixes(place)) if is_root else [place]
     cases = []
     for prefix in prefixes:
-        sites = _sites(prefix)
+        sites = sites_of(prefix)
         parts = _parts(world, prefix, sites)
         if is_root and not parts:
             continue
@@ -107,7 +107,7 @@ def _prefixes(root: str) -> Iterator[str]:
     yield from found
 
 
-def _sites(prefix: str) -> list[str]:
+def sites_of(prefix: str) -> list[str]:
     """The directories of packages in an environment, from there."""
     found = []
     for library in ("lib", "lib64"):
