@@ -8,9 +8,8 @@ import sys
 from provenv.cli.telling import is_quiet
 from provenv.cli.words import Words
 from provenv.flows.choice import Choice
-from provenv.flows.prove import Asked, Proven
 from provenv.flows.prove import prove as flow
-from provenv.flows.proven import Asked
+from provenv.flows.proven import Asked, Proven
 from provenv.flows.world import World
 from provenv.model.finding import FAILS, HOLDS
 from provenv.show.prove import prove_document, prove_text

@@ -9,7 +9,7 @@ from dataclasses import replace
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from provenv.flows.prove import Proof, Proven
+from provenv.flows.proven import Proof, Proven
 from provenv.model.finding import Finding
 from provenv.model.hardware import Hardware
 from provenv.proof.subject import Package
