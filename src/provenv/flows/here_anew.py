@@ -152,7 +152,12 @@ class _Machine:
         self._hardware = hardware
         self._tables = tables
         self._glibc = hardware.glibc
-        if interpreter is not None and interpreter.libc is not None and interpreter.libc[0] == "glibc":
+        if (
+            self._glibc is None
+            and interpreter is not None
+            and interpreter.libc is not None
+            and interpreter.libc[0] == "glibc"
+        ):
             self._glibc = interpreter.libc[1], interpreter.libc[2]
         self._gpus = [gpu for gpu in hardware.gpus if gpu.vendor == "nvidia"]
         self._pairs = {gpu.compute or self._pair_of(gpu.name) for gpu in self._gpus}

@@ -20,7 +20,7 @@ from provenv.stack.tables import Numbers, Tables, numbers
 if TYPE_CHECKING:
     from provenv.flows.network import Place
 
-__all__ = ["family_places", "machine_of", "with_machines"]
+__all__ = ["every_place", "family_places", "machine_of", "with_machines"]
 
 _SYSTEMS = {"linux": "linux", "windows": "windows"}
 
@@ -123,15 +123,24 @@ def family_places(
     Unless ``is_public``, only those that the project's own rules name: whoever has an index of their own instead of
     the public one wants no other public one.
     """
-    shipped = rules().rows("index")
-    templates = [str(fact["url"]) for fact in tables.rows("index") if is_public or fact not in shipped][:1]
     known: list[tuple[str, Numbers]] = [(name, (major, minor)) for name, major, minor in machine["gpus"]]
-    places: list[Place] = []
-    for template in templates:
-        for build in builds_for(
-            tables, system=machine["system"], driver=machine["driver"], gpus=known, cuda=machine["cuda"]
-        ):
-            url = template.replace("{build}", build).rstrip("/") + "/"
-            places.append((f"pytorch-{build}", url, "simple", True, (403,)))
+    builds = builds_for(tables, system=machine["system"], driver=machine["driver"], gpus=known, cuda=machine["cuda"])
+    places = _places(tables, builds, is_public=is_public)
     names = [name for name, *_ in places]
     return places, dict.fromkeys(sorted(family(tables)), names) if names else {}
+
+
+def every_place(tables: Tables, *, is_public: bool) -> list[Place]:
+    """The indexes of all builds of PyTorch."""
+    builds = [build for fact in tables.rows("builds") for build in (*fact["stable"], *fact["experimental"])]
+    return _places(tables, list(dict.fromkeys(["cpu", *builds])), is_public=is_public)
+
+
+def _places(tables: Tables, builds: Sequence[str], *, is_public: bool) -> list[Place]:
+    shipped = rules().rows("index")
+    templates = [str(fact["url"]) for fact in tables.rows("index") if is_public or fact not in shipped][:1]
+    return [
+        (f"pytorch-{build}", template.replace("{build}", build).rstrip("/") + "/", "simple", True, (403,))
+        for template in templates
+        for build in builds
+    ]

@@ -35,7 +35,8 @@ __all__ = ["parse_aim", "read_project", "usual_policy", "words_aim"]
 
 def parse_aim(world: World, data: bytes, pin: bytes | None) -> Aim:
     """The aim of a project file with these bytes; ``pin`` is the content of ``.python-version``."""
-    project = _with_machines(world, read_project(data, world.project_file))
+    told = read_project(data, world.project_file)
+    project = _with_machines(world, told)
     _check(world, project)
     members = Members(all=(), watched=())
     if project.workspace is not None:
@@ -45,15 +46,14 @@ def parse_aim(world: World, data: bytes, pin: bytes | None) -> Aim:
     aim = _aim(world, project, members.all, targets)
     aim["requires_python"] = requires_python
     aim["interpreter"] = interpreter.executable if interpreter is not None else None
-    files = {*_project_files(world, aim), *_rule_files(world, project), *_machine_files(world, project)}
+    files = {*_project_files(world, aim), *_rule_files(world, project), *_machine_files(world, told)}
     aim["watched"] = sorted({*members.watched, *files})
     aim["build_files"] = _build_files(world, aim, [project, *(member.project for member in members.all)])
     return aim
 
 
 def _rule_files(world: World, project: Project) -> list[str]:
-    found = [os.path.join(world.directory, path) for path in project.rules]
-    return found if world.needs_files else [path for path in found if os.path.exists(path)]
+    return [os.path.join(world.directory, path) for path in project.rules]
 
 
 def _machine_files(world: World, project: Project) -> list[str]:
@@ -174,15 +174,19 @@ def _accelerated(
     An index of the project that has the same name stands for one of these.
     """
     found: dict[str, tuple[AimedMachine | None, dict[str, list[str]]]] = {}
-    if not any(_speaks_of_gpus(target) for target, _ in targets):
+    if not any(_speaks_of_gpus(target) for target, _ in targets) and world.needs_files:
         return found  # Nobody speaks of GPUs: then nothing is known of any.
-    from provenv.flows.machines import family_places, machine_of
+    from provenv.flows.machines import every_place, family_places, machine_of
     from provenv.flows.rules import rules
 
     own = _rule_files(world, project)
     tables = rules(own)
     known = {name for name, *_ in locations}
     is_public = world.default_index is None and not any(index.is_default for index in project.indexes)
+    if not world.needs_files and project.has_index and world.has_index:
+        # A recorded machine that is not here may have had its files from any of these: a lock may name them.
+        locations += [place for place in every_place(tables, is_public=is_public) if place[0] not in known]
+        known |= {name for name, *_ in locations}
     for target, _ in targets:
         machine = machine_of(target, tables, own, world.project_file)
         if machine is None:
