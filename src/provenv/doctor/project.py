@@ -89,8 +89,7 @@ def requirement_findings(patient: Patient) -> Iterator[Finding]:
                 path=_FILE,
                 line=line_of(text, "requires-python") or line_of(text, "[project]"),
             )
-        if not project.has_build_system or not patient.locks:
-            yield from _unbounded(patient, project)
+        yield from _unbounded(patient, project)
     yield from _build_requirements(patient)
     yield from _loose_files(patient)
 

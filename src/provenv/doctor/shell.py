@@ -67,7 +67,7 @@ def pip_installs(text: str) -> Iterator[list[str]]:
             try:
                 yield shlex.split(match[1], comments=True)
             except ValueError:
-                yield match[1].split()
+                yield match[1].replace("'", "").replace('"', "").split()
 
 
 def _parts(text: str) -> list[str]:
