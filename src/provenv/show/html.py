@@ -94,30 +94,39 @@ def _verdict(machine: MachineColumn) -> str:
 
 
 def _first(machines: Sequence[MachineColumn], rows: Sequence[PackageRow], evidence: Evidence) -> str:
-    """What fails, each once with all machines that it fails on: what somebody in a hurry must read."""
-    failing: dict[tuple[str, str, str, str], tuple[Finding, str, list[str]]] = {}
+    """What fails, once for a package and a kind, with all machines: what somebody in a hurry must read."""
+    failing: dict[tuple[str, str], list[tuple[Finding, str, str]]] = {}
     for number, row in enumerate(rows):
         for machine in machines:
             for finding in row.findings.get(machine.name, ()):
                 if finding.level == FAILS:
-                    key = (row.name, finding.kind, finding.expected, finding.actual)
                     place = evidence.places[number, machine.name]
-                    failing.setdefault(key, (finding, place, []))[2].append(machine.name)
+                    failing.setdefault((row.name, finding.kind), []).append((finding, machine.name, place))
     if not failing:
         unknown = sum(row.level == UNKNOWN for row in rows)
         rest = f" Of {count_text(unknown, 'package')} not everything could be proven." if unknown else ""
         return f"<h2>Nothing fails</h2><p>No check found anything that fails on these machines.{rest}</p>"
-    items = []
-    for (name, kind, expected, actual), (finding, place, names) in list(failing.items())[:_MOST_FIRST]:
-        where = ", ".join(f"<bdi>{safe(one, 80)}</bdi>" for one in dict.fromkeys(names))
-        what = f"needs {safe(expected, 200)}; found: {safe(actual, 300)}" if expected else safe(actual, 300)
-        remedy = f'<br><span class="soft">What to do: {safe(finding.remedy, 300)}.</span>' if finding.remedy else ""
-        items.append(
-            f'<li>{mark(FAILS)}<div><a href="#{place}"><bdi>{safe(name or MACHINES, 120)}</bdi></a> '
-            f"({safe(KINDS.get(kind, kind), 60)}) on {where}: {what}.{remedy}</div></li>"
-        )
+    items = [_failing(name, found) for (name, _), found in list(failing.items())[:_MOST_FIRST]]
     more = f"<p>And {len(failing) - _MOST_FIRST} more in the table.</p>" if len(failing) > _MOST_FIRST else ""
     return f'<h2>What fails</h2><ul class="first">{"".join(items)}</ul>{more}'
+
+
+def _failing(name: str, found: Sequence[tuple[Finding, str, str]]) -> str:
+    """The first of some findings of one kind; how many more say something else; on which machines."""
+    finding, _, place = found[0]
+    where = ", ".join(
+        f"<bdi>{safe(machine, 80)}</bdi>" for machine in dict.fromkeys(machine for _, machine, _ in found)
+    )
+    what = safe(finding.actual, 300)
+    if finding.expected:
+        what = f"needs {safe(finding.expected, 200)}; found: {what}"
+    others = len({(one.path, one.expected, one.actual) for one, _, _ in found}) - 1
+    more = f" And {others} more of this kind." if others else ""
+    remedy = f'<br><span class="soft">What to do: {safe(finding.remedy, 300)}.</span>' if finding.remedy else ""
+    return (
+        f'<li>{mark(FAILS)}<div><a href="#{place}"><bdi>{safe(name or MACHINES, 120)}</bdi></a> '
+        f"({safe(KINDS.get(finding.kind, finding.kind), 60)}) on {where}: {what}.{more}{remedy}</div></li>"
+    )
 
 
 def _machines(machines: Sequence[MachineColumn], rows: Sequence[PackageRow]) -> str:

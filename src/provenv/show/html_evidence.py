@@ -83,7 +83,8 @@ class Evidence:
             f'<article class="evidence" id="p{number}" tabindex="-1" aria-labelledby="h{number}">'
             f'<div><h3 id="h{number}"><bdi>{safe(row.name or MACHINES, 200)}</bdi></h3>'
             f'<a class="close" href="#r{number}" aria-label="Close">✕</a></div>{self._about(row)}'
-            f"{''.join(sections)}</article>"
+            f"{''.join(sections)}"
+            f'<a class="close" href="#r{number}">Back to the table</a></article>'
         )
 
     def _about(self, row: PackageRow) -> str:
@@ -117,19 +118,20 @@ class Evidence:
 
     def _held(self, finding: Finding) -> str:
         kind = safe(KINDS.get(finding.kind, finding.kind), 60)
+        cited = self._cited(finding)
         path = f"<code>{safe(finding.path, 400)}</code>: " if finding.path else ""
         told = safe("; found: ".join(filter(None, (finding.expected, finding.actual))))
         more = "".join(
             f"; {safe(what, 60)} {which}"
             for what, which in _pairs([pair for pair in finding.evidence if pair[1] not in finding.expected])
         )
-        return f"<li>{kind}: {path}{told}{more}{self._cited(finding)}"
+        return f"<li>{kind}: {path}{told}{more}{f' ({cited})' if cited else ''}"
 
     def _cited(self, finding: Finding) -> str:
         if not finding.rule:
             return ""
         number = self._rules.setdefault(finding.rule, len(self._rules) + 1)
-        return f' <a href="#rule-{number}">[{number}]</a>'
+        return f'<a href="#rule-{number}">[{number}]</a>'
 
     def _finding(self, finding: Finding) -> str:
         rows = []
@@ -143,7 +145,7 @@ class Evidence:
         if finding.remedy:
             rows.append(f"<dt>What to do<dd>{safe(finding.remedy)}")
         if cited := self._cited(finding):
-            rows.append(f"<dt>Rule<dd>{cited.strip()}")
+            rows.append(f"<dt>Rule<dd>{cited}")
         kind = safe(KINDS.get(finding.kind, finding.kind), 60)
         return f"<li><b>{mark(worst_of([finding.level]))} {kind}</b><dl>{''.join(rows)}</dl></li>"
 

@@ -67,7 +67,10 @@ SCRIPT = """
     location.hash = "#_";
     scrollTo(scrollX, top);
     if (scroller) scroller.scrollTop = inner;
-    if (opener) opener.focus({ preventScroll: true });
+    if (opener) {
+      opener.focus({ preventScroll: true });
+      opener.scrollIntoView({ block: "nearest" });
+    }
   };
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a");

@@ -74,6 +74,7 @@ _HIDDEN_ROWS = "".join(
 
 _BODY = """
 *{box-sizing:border-box}
+[hidden]{display:none!important}
 html{scroll-behavior:auto;-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 main,header,footer{max-width:1200px;margin:0 auto;padding:0 24px}
@@ -127,10 +128,9 @@ thead th{position:sticky;top:0;background:var(--raised);z-index:2;vertical-align
 tbody th{position:sticky;left:0;background:var(--page);z-index:1;font-weight:600;min-width:150px;max-width:320px}
 thead th:first-child{left:0;z-index:3}
 thead th bdi{display:block;max-width:14em}
-th small,td small{display:block;font-weight:400;color:var(--soft);font-size:12px;overflow-wrap:anywhere}
+th small,td small{display:block;font-weight:400;color:var(--soft);font-size:12px;overflow-wrap:break-word}
 tbody tr:hover>*{background:var(--raised)}
 tr:target>*{background:var(--raised);box-shadow:inset 0 2px var(--focus),inset 0 -2px var(--focus)}
-tr[hidden]{display:none}
 td a.mark{text-decoration:none;min-width:36px;height:28px}
 td a.mark:hover{box-shadow:0 0 0 2px var(--focus)}
 figure{margin:0}
@@ -162,6 +162,7 @@ overflow:auto;background:var(--page);border-left:1px solid var(--line);box-shado
 .evidence>div{position:sticky;top:0;background:var(--page);display:flex;gap:10px;justify-content:space-between;
 align-items:center;padding:14px 0 10px;border-bottom:1px solid var(--line);margin-bottom:10px;z-index:1}
 .evidence:focus,.evidence section:focus{outline:none}
+section+.close{margin-top:16px;padding:0 14px}
 .close{display:inline-flex;min-width:44px;height:36px;align-items:center;justify-content:center;text-decoration:none;
 border:1px solid var(--line);border-radius:6px;flex:none}
 .evidence section{padding:12px 0;border-bottom:1px solid var(--line);scroll-margin-top:64px}
