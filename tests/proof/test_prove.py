@@ -245,3 +245,28 @@ def test_a_family_that_nobody_brings_may_come_from_a_toolkit() -> None:
 )
 def test_names_of_pytorch_are_told_from_names_that_look_like_them(name: str, family: str | None) -> None:
     assert symbol_family(name) == family
+
+
+def test_a_small_library_beside_large_ones_fails_nothing() -> None:
+    large = facts("a/libcufft.so.12", modules=[(500, code("75", "90"))])
+    small = facts("a/libcufftw.so.12", modules=[(1, code("75"))])
+    case = [package("nvidia-cufft", "12.0", large, small)]
+    told = {one.path: one.level for one in findings(machine("H100=9.0", driver="580.65.06"), *case, kind="gpu")}
+    assert told == {"a/libcufft.so.12": HOLDS, "a/libcufftw.so.12": WARNS}
+    alone = [package("nvidia-cufft", "12.0", small)]
+    assert [one.level for one in findings(machine("H100=9.0", driver="580.65.06"), *alone, kind="gpu")] == [FAILS]
+
+
+def test_variants_by_architecture_stand_in_for_one_another() -> None:
+    variants = [facts(f"k/sm{arch}/ops.so", modules=[(20, code(arch))]) for arch in ("80", "90")]
+    told = {
+        one.path: one.level
+        for one in findings(machine("H100=9.0", driver="580.65.06"), package("k", "1", *variants), kind="gpu")
+    }
+    assert told == {"k/sm80/ops.so": WARNS, "k/sm90/ops.so": HOLDS}
+    others = [facts("k/a.so", modules=[(20, code("80"))]), facts("k/b.so", modules=[(20, code("90"))])]
+    told = {
+        one.path: one.level
+        for one in findings(machine("H100=9.0", driver="580.65.06"), package("k", "1", *others), kind="gpu")
+    }
+    assert told == {"k/a.so": UNKNOWN, "k/b.so": HOLDS}

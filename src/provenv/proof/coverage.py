@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from provenv.binary.device_code import DeviceCode
@@ -16,6 +17,16 @@ from provenv.stack.drivers import branch_limit, newest_ptx, newest_toolkit
 from provenv.stack.tables import Numbers, Tables, numbers
 
 __all__ = ["Cover", "cover_of", "coverage_findings"]
+
+
+_DIGITS = re.compile(r"\d+")
+_SMALL_SHARE = 10
+"""A file with no more than one in so many modules of its package is a part that few use."""
+
+
+_AS_MANY = 0.6
+"""Share of what the best GPU runs, from which on a file is for this GPU as for any other."""
+_ANY_PTX = (99, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +68,11 @@ def coverage_findings(case: Case) -> Iterator[Finding]:
         yield from _branch(case, gpu, capability)
     ptx = _newest_ptx(case)
     for package in case.packages:
-        for facts in package.facts or ():
-            if facts.module_count:
-                for capability, gpu in sorted(kinds.items()):
-                    yield _file(case, package, facts, gpu, capability, ptx)
+        files = [facts for facts in package.facts or () if facts.module_count]
+        for capability, gpu in sorted(kinds.items()):
+            covers = {facts.path: cover_of(case.tables, facts.modules, capability, ptx) for facts in files}
+            for facts in files:
+                yield _file(case.tables, package, facts, gpu, capability, covers)
 
 
 def _newest_ptx(case: Case) -> Numbers | None:
@@ -92,10 +104,17 @@ def _branch(case: Case, gpu: Gpu, capability: tuple[int, int]) -> Iterator[Findi
 
 
 def _file(
-    case: Case, package: Package, facts: FileFacts, gpu: Gpu, capability: tuple[int, int], ptx: Numbers | None
+    tables: Tables,
+    package: Package,
+    facts: FileFacts,
+    gpu: Gpu,
+    capability: tuple[int, int],
+    covers: Mapping[str, Cover],
 ) -> Finding:
-    cover = cover_of(case.tables, facts.modules, capability, ptx)
-    level, remedy = _level(cover)
+    cover = covers[facts.path]
+    level, remedy = _level(tables, facts, cover)
+    if level == FAILS:
+        level, remedy = _beside(facts.path, covers, remedy)
     built = sorted({code for group in facts.modules for code in group.code}, key=_by_arch)
     actual = f"{cover.running} of {cover.total} modules run" + _details(cover)
     return Finding(
@@ -118,16 +137,53 @@ def _file(
     )
 
 
-def _level(cover: Cover) -> tuple[str, str]:
+def _level(tables: Tables, facts: FileFacts, cover: Cover) -> tuple[str, str]:
     if cover.running == cover.total:
         return HOLDS, ""
     if cover.running:
+        # Libraries that choose among modules for single architectures run all of them on no GPU at all.
+        if cover.running >= _AS_MANY * _most_anywhere(tables, facts):
+            return HOLDS, ""
         return WARNS, "some operations have no code for this GPU: try those that you need there"
     if cover.unknown:
         return UNKNOWN, "no rule tells whether this code runs there: try it on the machine"
     if cover.waiting:
         return FAILS, "only a newer driver compiles its PTX: update the driver, or choose a build for an older CUDA"
     return FAILS, "choose a version or build that has code for this GPU"
+
+
+def _beside(path: str, covers: Mapping[str, Cover], remedy: str) -> tuple[str, str]:
+    """What a file without any code for a GPU means where other files of its package have some.
+
+    A small library beside large ones (libcufftw beside libcufft) and a variant for other GPUs (``sm90/ops.so`` beside
+    ``sm100/ops.so``) are nothing that fails.
+    """
+    others = {other: cover for other, cover in covers.items() if other != path and cover.running}
+    if not others:
+        return FAILS, remedy
+    total = sum(cover.total for cover in covers.values())
+    is_variant = any(_DIGITS.sub("", other) == _DIGITS.sub("", path) for other in others)
+    if is_variant or covers[path].total * _SMALL_SHARE <= total:
+        return WARNS, "other files of the package have code for this GPU: what this one does is missing there"
+    return UNKNOWN, "other files of the package have code for this GPU: try it on the machine"
+
+
+def _beside(path: str, covers: Mapping[str, Cover], remedy: str) -> tuple[str, str]:
+    """What it means that nothing of one file runs: its package's other files may do without it."""
+    running = {other for other, cover in covers.items() if cover.running}
+    if not running:
+        return FAILS, remedy
+    if any(_DIGITS.sub("", other) == _DIGITS.sub("", path) for other in running):
+        return WARNS, "another variant of this file has code for this GPU: the package chooses among them"
+    if _SMALL_SHARE * covers[path].total <= sum(cover.total for cover in covers.values()):
+        return WARNS, "the package's main libraries have code for this GPU: what this one does is missing there"
+    return UNKNOWN, "other libraries of the package have code for this GPU: try whether it needs this one there"
+
+
+def _most_anywhere(tables: Tables, facts: FileFacts) -> int:
+    """How many of a file's modules run on the GPU that runs most of them."""
+    known = {numbers(fact["compute"]) for fact in tables.rows("gpu")}
+    return max((cover_of(tables, facts.modules, one, _ANY_PTX).running for one in known), default=0)
 
 
 def _details(cover: Cover) -> str:

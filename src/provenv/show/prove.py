@@ -81,7 +81,9 @@ def _grouped(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
         actual = finding.actual
         if finding.subject and finding.kind in ("unread", "unbuilt"):
             actual = actual.rpartition(": ")[2]
-        alike = finding.kind in ("unread", "unbuilt", "glibc", "libstdc++", "driver") or finding.level == UNKNOWN
+        if finding.kind == "gpu" and finding.level == WARNS:
+            actual = finding.expected
+        alike = finding.kind in ("unread", "unbuilt", "glibc", "libstdc++", "driver") or finding.level != FAILS
         key = (finding.kind, actual, finding.remedy, "" if alike else f"{finding.subject} {finding.path}")
         groups.setdefault(key, []).append(finding)
     yield from groups.values()
@@ -96,6 +98,8 @@ def _group(group: Sequence[Finding], *, has_colour: bool) -> Iterator[str]:
         named += f" and {len(subjects) - _MOST_NAMES} more"
     where = f" {first.path}" if first.path and len(group) == 1 else ""
     actual = first.actual if len(group) == 1 else first.actual.removeprefix(f"{_subject(first)} ")
+    if len(group) > 1 and first.kind == "gpu":
+        actual = f"only some modules of {len(group)} files run"
     yield f"  {word} {clean(first.kind)} {clean(named)}{clean(where)}".rstrip()
     needs = f" (needed: {clean(first.expected)})" if first.expected else ""
     yield f"    {clean(actual)}{needs}"
