@@ -269,6 +269,9 @@ def test_a_cell_has_its_letter_and_leads_to_its_evidence() -> None:
     told = Page(f"<section>{section}</section>".replace('tabindex="-1">', "", 1)).text
     for word in ("On v100", "libtorch_cuda.so", ".nv_fatbin", "cuInit", "code for V100", "choose another build", "[1]"):
         assert word in told
+    # On paper everything is shown but what there is nothing to tell of.
+    assert '<article class="evidence none" id="p1"' in page
+    assert '<article class="evidence" id="p0"' in page
     assert "the guide" in page.partition('<ol class="rules">')[2]
     # The worst first: in the evidence, and among the packages.
     assert told.index("fails") < told.index("warns")

@@ -77,10 +77,11 @@ class Evidence:
             sections.append(
                 f'<section id="{place}" tabindex="-1"><h4>On {machines}</h4>{self._findings(found)}</section>'
             )
+        kind = "evidence" if sections else "evidence none"
         if not sections:
             sections.append('<p class="soft">No check found anything to tell.</p>')
         return (
-            f'<article class="evidence" id="p{number}" tabindex="-1" aria-labelledby="h{number}">'
+            f'<article class="{kind}" id="p{number}" tabindex="-1" aria-labelledby="h{number}">'
             f'<div><h3 id="h{number}"><bdi>{safe(row.name or MACHINES, 200)}</bdi></h3>'
             f'<a class="close" href="#r{number}" aria-label="Close">✕</a></div>{self._about(row)}'
             f"{''.join(sections)}"

@@ -175,7 +175,7 @@ h5{display:flex;gap:8px;align-items:center;font-size:14px;margin:14px 0 6px}
 h5+ul{gap:4px!important;font-size:13px}
 h4+h5{margin-top:0}
 .evidence .needs{margin:0 0 6px}
-@media (min-width:1100px){
+@media screen and (min-width:1100px){
 body:has(.evidence:target,.evidence :target)>:is(header,main,footer){padding-right:504px;max-width:1680px;margin:0}
 }
 @supports not selector(:has(*)){.evidence{display:block;max-width:1200px;margin:0 auto;padding:16px 24px}}
@@ -186,6 +186,8 @@ tbody th{min-width:128px;max-width:150px;overflow-wrap:anywhere}
 thead th{min-width:48px}
 tbody th{font-size:14px}
 td small{display:none}
+td{padding:5px 4px}
+td a.mark{min-width:34px}
 thead th:not(:first-child) bdi{writing-mode:vertical-rl;transform:rotate(180deg);max-height:11em;display:inline-block}
 .evidence:target,.evidence:has(:target){top:auto;height:72vh;width:100vw;border-left:0;
 border-top:2px solid var(--line);padding:0 14px 24px}
@@ -194,7 +196,7 @@ border-top:2px solid var(--line);padding:0 14px 24px}
 .machines{grid-template-columns:1fr}
 }
 @media print{
-.tools,.skip,.close,.themes{display:none!important}
+.tools,.skip,.close,.themes,caption,.evidence.none{display:none!important}
 body{font-size:11px}
 h2.paper{display:block}
 main,header,footer{max-width:none;padding:0}
