@@ -168,18 +168,6 @@ def _beside(path: str, covers: Mapping[str, Cover], remedy: str) -> tuple[str, s
     return UNKNOWN, "other files of the package have code for this GPU: try it on the machine"
 
 
-def _beside(path: str, covers: Mapping[str, Cover], remedy: str) -> tuple[str, str]:
-    """What it means that nothing of one file runs: its package's other files may do without it."""
-    running = {other for other, cover in covers.items() if cover.running}
-    if not running:
-        return FAILS, remedy
-    if any(_DIGITS.sub("", other) == _DIGITS.sub("", path) for other in running):
-        return WARNS, "another variant of this file has code for this GPU: the package chooses among them"
-    if _SMALL_SHARE * covers[path].total <= sum(cover.total for cover in covers.values()):
-        return WARNS, "the package's main libraries have code for this GPU: what this one does is missing there"
-    return UNKNOWN, "other libraries of the package have code for this GPU: try whether it needs this one there"
-
-
 def _most_anywhere(tables: Tables, facts: FileFacts) -> int:
     """How many of a file's modules run on the GPU that runs most of them."""
     known = {numbers(fact["compute"]) for fact in tables.rows("gpu")}
