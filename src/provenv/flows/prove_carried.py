@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from provenv.binary.facts import FileFacts
 from provenv.proof.carried import Carried, carried_rows, from_carried, symbol_families
 from provenv.proof.subject import Package
 
@@ -59,14 +60,17 @@ def put_facts(
             if sha256 in read and read[sha256].symbols is None:
                 files = read[sha256].facts or ()
                 found = carried_rows(files)
-                symbols |= dict.fromkeys(symbol_families(files), "") | _compared(read[sha256], read.values())
+                symbols |= dict.fromkeys(_foreign_families(table["name"], files), "") | _compared(
+                    read[sha256], read.values()
+                )
             elif sha256 in older:
                 found = carried_rows(older[sha256].files)
                 symbols |= older[sha256].symbols
             else:
                 continue
             if found or not name.endswith("-any.whl"):
-                rows[name] = found
+                rows[name] = [{key: _Line(value) if isinstance(value, list) else value for key, value in row.items()}
+                              for row in found]  # fmt: skip
             else:
                 plain.add(f"{table['name']} {table.get('version', '')}")
         own = {"facts": rows} if rows else {}
@@ -75,6 +79,17 @@ def put_facts(
             {**table, "tool": {"provenv": {**table.get("tool", {}).get("provenv", {}), **own}}} if own else table
         )
     return made, sorted(plain)
+
+
+class _Line(list[Any]):
+    """A list that is written on one line."""
+
+    is_inline = True
+
+
+def _foreign_families(name: str, files: Sequence[FileFacts]) -> list[str]:
+    """The families of symbols that others must bring."""
+    return [family for family in symbol_families(files) if family != name]
 
 
 def _compared(package: Package, packages: Iterable[Package]) -> dict[str, str]:
@@ -86,7 +101,7 @@ def _compared(package: Package, packages: Iterable[Package]) -> dict[str, str]:
     for provider in packages:
         if provider.symbols is not None or provider.sha256 == package.sha256:
             continue
-        for family in symbol_families(package.facts or ()):
+        for family in _foreign_families(package.name, package.facts or ()):
             is_it = provider.name == "torch" if family == "torch" else "nvjitlink" in provider.name
             case = Case(target="", python=(3, 0), packages=(package, provider))
             if is_it and all(one.level == "holds" for one in symbol_findings(case) if one.subject == package.name):

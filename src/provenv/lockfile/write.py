@@ -16,7 +16,8 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f
 
 
 def to_toml(document: Mapping[str, Any], *, script: str | None = None) -> bytes:
-    """A lock as bytes: keys in the order given, lists of tables as ``[[...]]`` at the top and inline below. It says
+    """A lock as bytes: keys in the order given, lists of tables as ``[[...]]`` at the top and inline below; a list with
+    ``is_inline`` stays on its line. It says
     that it was made from ``pyproject.toml``, or from a script of that name.
     """
     about = (script, "script", f" --script {script}") if script else ("pyproject.toml", "project", "")
@@ -60,8 +61,8 @@ def _value(value: Any) -> str:
         return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
     if not value:
         return "[]"
-    if len(value) == 1 and not isinstance(value[0], dict):
-        return f"[{_value(value[0])}]"
+    if getattr(value, "is_inline", False) or (len(value) == 1 and not isinstance(value[0], dict)):
+        return f"[{', '.join(map(_value, value))}]"
     return "[\n" + "".join(f"    {_value(item)},\n" for item in value) + "]"
 
 

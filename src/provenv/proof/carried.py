@@ -94,8 +94,12 @@ def _merged(files: Sequence[FileFacts], own: set[str]) -> dict[str, Any]:
 
 
 def _put_needs(row: dict[str, Any], files: Sequence[FileFacts], own: set[str]) -> None:
+    # What a wheel brings itself is there wherever it is; the CUDA runtime tells for which driver it is built.
     needs = {
-        name for one in files for name in one.needed if family_of(name) or not (name in own or is_always_there(name))
+        name
+        for one in files
+        for name in one.needed
+        if name.startswith("libcudart.so.") or not (name in own or is_always_there(name))
     }
     if needs:
         row["needs"] = sorted(map(_printable, needs))
