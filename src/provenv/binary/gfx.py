@@ -1,13 +1,23 @@
 """Which AMD GPUs the device code of a file is for: the names in clang's offload bundles, compressed or not.
 
 Layout of a bundle: Clang's "Offload Bundler" page; compressed ones begin with ``CCOB`` and hold zlib (method 0) or
-Zstandard (method 1) data. Only zlib can be read with the standard library; of others it is said that they are there.
+Zstandard (method 1) data. The second is read by Python 3.14, or by ``backports.zstd`` (extra ``prove``); without
+either it is said that they are there.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from importlib import import_module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class _Decompressor(Protocol):
+        def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
 
 __all__ = ["UNREADABLE", "GfxScanner"]
 
@@ -16,6 +26,8 @@ _PACKED = b"CCOB"
 _NAME = b"--gfx"
 _LONGEST = 1 << 12
 _MOST_ENTRIES = 512
+_NEEDED, _MOST_PACKED = 1 << 16, 1 << 20
+"""How much of a bundle is unpacked to see its names, and of how much at most: a block is unpacked as a whole."""
 UNREADABLE = "gfx?"
 """Stands for bundles whose compression cannot be read here."""
 
@@ -26,9 +38,14 @@ class GfxScanner:
     def __init__(self) -> None:
         self.names: set[str] = set()
         self._kept = b""
+        self._open: list[_Packed] = []
 
     def feed(self, piece: bytes | memoryview) -> None:
         """Take the next bytes of the file."""
+        if self._open:
+            for packed in self._open:
+                packed.feed(bytes(piece))
+            self._read_unpacked()
         data = self._kept + piece
         limit = len(data) - _LONGEST
         for mark, read in ((_PLAIN, self._read_plain), (_PACKED, self._read_packed)):
@@ -46,6 +63,7 @@ class GfxScanner:
             while at >= 0:
                 read(data, at)
                 at = data.find(mark, at + len(mark))
+        self._read_unpacked(is_end=True)
 
     def _read_plain(self, data: bytes, at: int) -> None:
         place = at + len(_PLAIN)
@@ -68,12 +86,46 @@ class GfxScanner:
         header = {1: 20, 2: 24, 3: 32}.get(version)
         if header is None or method not in (0, 1):
             return
-        if method == 1:
+        decompressor = zlib.decompressobj() if method == 0 else _zstandard()
+        if decompressor is None:
             self.names.add(UNREADABLE)
             return
+        packed = _Packed(decompressor)
+        packed.feed(data[at + header : at + header + _MOST_PACKED])
+        self._open.append(packed)
+        self._read_unpacked()
+
+    def _read_unpacked(self, *, is_end: bool = False) -> None:
+        for packed in [one for one in self._open if is_end or one.is_done]:
+            self._open.remove(packed)
+            if packed.start.startswith(_PLAIN):
+                self._read_plain(bytes(packed.start), 0)
+
+
+class _Packed:
+    """The begin of a compressed bundle, which may be longer than what is held of the file."""
+
+    def __init__(self, decompressor: _Decompressor) -> None:
+        self.start = bytearray()
+        self.is_done = False
+        self._decompressor = decompressor
+        self._taken = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes. What is damaged ends here."""
+        self._taken += len(data)
         try:
-            start = zlib.decompressobj().decompress(data[at + header :], _LONGEST * 16)
-        except zlib.error:
-            return
-        if start.startswith(_PLAIN):
-            self._read_plain(start, 0)
+            self.start += self._decompressor.decompress(data, _NEEDED - len(self.start))
+        except Exception:  # each library has an error of its own
+            self.is_done = True
+        self.is_done = self.is_done or len(self.start) >= _NEEDED or self._taken >= _MOST_PACKED
+
+
+def _zstandard() -> _Decompressor | None:
+    for name in ("compression.zstd", "backports.zstd"):
+        try:
+            found: _Decompressor = import_module(name).ZstdDecompressor()
+        except ImportError:
+            continue
+        return found
+    return None
