@@ -52,6 +52,9 @@ def kinds(command: str) -> list[str]:
         ("curl -O https://host.example/x && sha256sum -c sums", []),
         ("curl https://host.example/data | jq .", []),
         ("echo pipinstall", []),
+        ("uv pip install -r .github/pylock.toml", []),
+        ("pip install -r lock.${{ matrix.python }}.txt ${{ matrix.more }}", []),
+        ("pip install demo" + " " * 30_000, []),
         ("pip install 'unbalanced", ["unpinned-install"]),
     ],
 )
@@ -121,7 +124,7 @@ def docker(text: str, **more: str) -> list[str]:
         ("RUN provenv sync --locked --no-install-project", "RUN pip install --no-cache-dir a==1", ""),
         (
             "RUN provenv sync --locked --no-install-project",
-            "RUN --mount=type=cache,target=/root/.cache pip install a==1",
+            "RUN --mount=type=cache,target=/cache pip install a==1",
             "",
         ),
         ("RUN provenv sync --locked --no-install-project", "ENV PIP_NO_CACHE_DIR=1\nRUN pip install a==1", ""),

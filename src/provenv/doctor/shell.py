@@ -16,6 +16,11 @@ _SYNC = re.compile(r"(?:^|\s)(uv|provenv)\s+sync\b(.*)", re.DOTALL)
 _PIPED = re.compile(r"\b(?:curl|wget)\b[^|;&]*\|\s*(?:sudo\s+)?(?:\w+=\S+\s+)*(?:env\s+)?(ba|z|da|k)?sh\b")
 _PIPED_PYTHON = re.compile(r"\b(?:curl|wget)\b[^|;&]*\|\s*(?:sudo\s+)?python[\d.]*\b")
 _SUBSTITUTED = re.compile(r"\b(?:ba|z)?sh\s+(?:-c\s+[\"']?\$\(|<\()\s*(?:curl|wget)\b")
+_OF_INTEREST = re.compile(r"\b(?:pip3?(?:\.\d+)?|sync|curl|wget)\b")
+_TEMPLATE = re.compile(r"\$?\{\{[^{}]*\}\}")
+_BY_VARIABLE = re.compile(r"\b(?:UV|PROVENV)_(?:LOCKED|FROZEN)\b")
+_LONGEST = 20_000
+"""No command that somebody wrote is longer; what a program wrote is not read."""
 _WITH_VALUE = {"-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-f", "--find-links", "-t", "--target",
                "--prefix", "--root", "--python", "-p", "--platform", "--python-version", "--timeout", "--retries",
                "--cache-dir", "--no-binary", "--only-binary", "--trusted-host", "--progress-bar", "--src", "--log",
@@ -38,6 +43,9 @@ def command_findings(
 
     ``is_local``: this is where the project's own packages are chosen, so that installing it loosely is worth telling.
     """
+    if len(text) > _LONGEST or not _OF_INTEREST.search(text):
+        return
+    text = _TEMPLATE.sub("$TEMPLATE", text)
     if _PIPED.search(text) or _PIPED_PYTHON.search(text) or _SUBSTITUTED.search(text):
         yield found(
             "piped-script",
@@ -48,9 +56,10 @@ def command_findings(
         )
     for words in pip_installs(text):
         yield from _pip(words, texts, path=path, line=line, has_lock=has_lock, is_local=is_local)
-    is_locked = bool(re.search(r"\b(?:UV|PROVENV)_(?:LOCKED|FROZEN)\b", texts.get(path, "")))
-    for part in () if is_locked else _parts(text):
+    for part in _parts(text):
         if (match := _SYNC.search(part)) and not any(word in match[2] for word in _LOCKED):
+            if _BY_VARIABLE.search(texts.get(path, "")):
+                return
             yield found(
                 "unlocked-sync",
                 f"`{match[1]} sync` may choose other versions than the lock's when the project file was changed",
@@ -79,7 +88,7 @@ def _pip(
 ) -> Iterator[Finding]:
     files, loose, own = _arguments(words)
     is_hashed = "--require-hashes" in words
-    unproven = [file for file in files if not is_hashed and "--hash=" not in _text_of(texts, file)]
+    unproven = [file for file in files if not (is_hashed or _is_lock(file) or "--hash=" in _text_of(texts, file))]
     if unproven:
         yield found(
             "loose-install",
@@ -104,6 +113,12 @@ def _pip(
             path=path,
             line=line,
         )
+
+
+def _is_lock(file: str) -> bool:
+    """Also a name that only a variable tells: it is not known, and not guessed."""
+    name = file.rpartition("/")[2]
+    return "$" in file or (name.startswith("pylock") and name.endswith(".toml"))
 
 
 def _text_of(texts: Mapping[str, str], file: str) -> str:
@@ -145,6 +160,6 @@ def _is_exact(word: str) -> bool:
     """A flag, a variable that we do not know, a file, or a package with its version or place."""
     return (
         word.startswith(("-", "`", "<", "{"))
-        or word.endswith((".whl", ".tar.gz", ".zip", ".txt"))
+        or word.endswith((".whl", ".tar.gz", ".zip", ".txt", ".toml"))
         or any(part in word for part in ("==", "@", "$", "{{", "://"))
     )
