@@ -6,7 +6,7 @@ Nothing here blocks but ``page``, ``metadata``, ``sha256`` and the results of ``
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from provenv.errors import Unavailable
@@ -20,7 +20,7 @@ from provenv.index.location import Location
 from provenv.index.page import Fields, Listing, Page, normalised
 from provenv.model.artifact import Artifact
 from provenv.net.request import Pending, Request
-from provenv.net.secrets import redact
+from provenv.net.secrets import origin_of, redact
 
 __all__ = ["Catalog", "Door"]
 
@@ -74,13 +74,14 @@ class Catalog:
             refresh=refresh,
             now=now,
             is_combined=is_combined,
-            events=self._events,
         )
         self._metadata_source = MetadataSource(cache, self._events, is_offline=is_offline, now=now)
         self._flat_locations = [location for location in locations if location.kind == "flat"]
         self._flat_chains: list[Chain[Found | None]] | None = None
         self._flat_files: dict[str, list[tuple[str, Fields]]] | None = None
         self._pages: dict[str, Chain[list[Found]]] = {}
+        self._pages_beside: dict[str, list[tuple[Location, Chain[Found | None]]]] = {}
+        self._passed_over: set[str] = set()
         self._ready_pages: dict[str, Page | None] = {}
         self._metadata: dict[str, Chain[bytes]] = {}
         self._digests: dict[str, str] = {}
@@ -91,13 +92,18 @@ class Catalog:
         """Begin to fetch the page of a package (normalised name)."""
         if name not in self._pages:
             self._begin_flat()
-            steps = self._page_source.find(name, self._pinned.get(name), self._beside.get(name, ()))
-            self._pages[name] = Chain(steps, self._submit)
+            self._pages[name] = Chain(self._page_source.find(name, self._pinned.get(name)), self._submit)
+            self._pages_beside[name] = [
+                (location, Chain(self._page_source.read(location, name, retries=0), self._submit))
+                for location in self._page_source.beside(self._beside.get(name, ()))
+            ]
 
     def is_page_ready(self, name: str) -> bool:
         """Whether ``page`` answers without waiting."""
         chain = self._pages.get(name)
-        return chain is not None and chain.is_done and all(flat.is_done for flat in self._flat_chains or ())
+        if chain is None or not all(other.is_done for _, other in self._pages_beside[name]):
+            return False
+        return chain.is_done and all(flat.is_done for flat in self._flat_chains or ())
 
     def page(self, name: str) -> Page | None:
         """Wait for the page of a package; None when no location has it.
@@ -106,11 +112,26 @@ class Catalog:
         """
         if name not in self._ready_pages:
             self.request(name)
-            found = self._pages[name].result()
+            found = [*self._pages[name].result(), *self._found_beside(name)]
             for page in found:
                 page.check()
             self._ready_pages[name] = self._combined(name, found, self._flat_files_of(name))
         return self._ready_pages[name]
+
+    def _found_beside(self, name: str) -> Iterator[Found]:
+        """The pages of locations that are asked as well; one that cannot be asked is passed over, and told once."""
+        for location, chain in self._pages_beside[name]:
+            try:
+                found = chain.result()
+            except Unavailable as error:
+                host = origin_of(location.url)[1]
+                if host not in self._passed_over:
+                    self._passed_over.add(host)
+                    told = self._events.noted if self._is_offline else self._events.warned
+                    told(f"{host} is passed over, where builds for this machine may be: {error.message}")
+                continue
+            if found is not None:
+                yield found
 
     def _combined(self, name: str, pages: list[Found], flat: list[tuple[str, Fields]]) -> Page | None:
         found = pages[0] if pages else None

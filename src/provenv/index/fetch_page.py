@@ -11,7 +11,6 @@ import os
 from collections.abc import Sequence
 
 from provenv.errors import Unavailable
-from provenv.events import Events
 from provenv.index.cache import CachedPage, IndexCache, digest_of
 from provenv.index.chain import Steps
 from provenv.index.html_page import parse_html
@@ -107,10 +106,7 @@ class PageSource:
         refresh: frozenset[str] | bool,
         now: float,
         is_combined: bool = False,
-        events: Events | None = None,
     ) -> None:
-        self._events = events or Events()
-        self._passed_over: set[str] = set()
         self._locations = locations
         self._is_combined = is_combined
         self._cache = cache
@@ -118,11 +114,8 @@ class PageSource:
         self._refresh = refresh
         self._now = now
 
-    def find(self, name: str, pinned: str | None, beside: Sequence[str] = ()) -> Steps[list[Found]]:
-        """The page of the first index that has the package, or (combined) those of all that have it.
-
-        Those ``beside`` (names of explicit locations) are asked, too; one that cannot be asked is passed over.
-        """
+    def find(self, name: str, pinned: str | None) -> Steps[list[Found]]:
+        """The page of the first index that has the package, or (combined) those of all that have it."""
         pages: list[Found] = []
         for location in self._locations:
             is_asked = location.name == pinned if pinned is not None else not location.is_explicit
@@ -132,26 +125,18 @@ class PageSource:
                     pages.append(found)
                     if not self._is_combined:
                         break
-        for location in self._locations:
-            if location.name in beside:
-                try:
-                    found = yield from self.read(location, name)
-                except Unavailable as error:
-                    self._pass_over(location, error)
-                    continue
-                if found is not None:
-                    pages.append(found)
         return pages
 
-    def _pass_over(self, location: Location, error: Unavailable) -> None:
-        """Say once that an index is not asked; whoever is offline knows."""
-        if location.name not in self._passed_over:
-            self._passed_over.add(location.name)
-            told = self._events.noted if self._is_offline else self._events.warned
-            told(f"{location.url} is passed over: {error.message}")
+    def beside(self, names: Sequence[str]) -> list[Location]:
+        """The locations of these names, in their order."""
+        known = {location.name: location for location in self._locations}
+        return [known[name] for name in names if name in known]
 
-    def read(self, location: Location, name: str) -> Steps[Found | None]:
-        """The page of a package on one index, or, without a name, the one page of a flat location."""
+    def read(self, location: Location, name: str, *, retries: int | None = None) -> Steps[Found | None]:
+        """The page of a package on one index, or, without a name, the one page of a flat location.
+
+        ``retries``: how often more than once an index that does not answer is asked; None: as usual.
+        """
         path = path_of_url(location.url)
         if path is not None:
             return self._read_path(location, name, path)
@@ -164,12 +149,14 @@ class PageSource:
                 "and the network is not used",
                 hint="run the command once without --offline",
             )
-        return (yield from self.fetch(location, name, cached))
+        return (yield from self.fetch(location, name, cached, retries=retries))
 
-    def fetch(self, location: Location, name: str, cached: CachedPage | None = None) -> Steps[Found | None]:
+    def fetch(
+        self, location: Location, name: str, cached: CachedPage | None = None, *, retries: int | None = None
+    ) -> Steps[Found | None]:
         """Ask the index for a page; what is cached is only confirmed."""
         url = f"{location.url}{name}/" if name else location.url
-        response = yield Request(url, headers=_request_headers(cached), limit=_LARGEST_PAGE)
+        response = yield Request(url, headers=_request_headers(cached), limit=_LARGEST_PAGE, retries=retries)
         return self._answered(location, name, cached, response)
 
     def _is_fresh(self, cached: CachedPage, name: str) -> bool:

@@ -38,7 +38,7 @@ class Request:
     called when it must begin anew. All callbacks run in the client's thread and must be quick.
     """
 
-    __slots__ = ("headers", "is_verified", "limit", "restart", "size", "subject", "then", "url", "write")
+    __slots__ = ("headers", "is_verified", "limit", "restart", "retries", "size", "subject", "then", "url", "write")
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class Request:
         subject: str = "",
         is_verified: bool = False,
         then: Callable[[Pending], object] | None = None,
+        retries: int | None = None,
     ) -> None:
         self.url = url
         self.headers = headers or {}
@@ -66,6 +67,8 @@ class Request:
         """Whoever writes the body checks its hash, so pieces may be joined although no validator vouches for them."""
         self.then = then
         """Called with the pending answer once it is there."""
+        self.retries = retries
+        """How often more it is tried; None: as the settings have it."""
 
 
 class Pending:

@@ -299,7 +299,7 @@ class Transfer:
         """Count an attempt; None when there were enough."""
         if self._received - self._counted >= _PROGRESS_THAT_COUNTS:
             self._counted, self._attempts = self._received, 0
-        if self._attempts >= self._settings.retries:
+        if self._attempts >= (self._settings.retries if self.request.retries is None else self.request.retries):
             return None
         self._attempts += 1
         backoff = 0.25 * 2.0**self._attempts * (0.5 + os.urandom(1)[0] / 510)
