@@ -6,6 +6,7 @@ an environment that has its receipt is whole.
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.rig.place import Place
 from tests.rig.scale import IS_NIGHTLY, note, share
 from tests.rig.store_judge import judge_store
 from tests.rig.story import STORIES, Story
+from tests.worlds.house import Told
 from tests.worlds.index_server import IndexServer
 
 __all__: list[str] = []
@@ -30,11 +32,9 @@ _OFTEN = ("cold sync", "warm sync", "change of versions", "add", "store verify -
 def test_killed_at_every_point(story: Story, tmp_path: Path, index_world: IndexServer, launcher: Path) -> None:
     small_wheels(index_world.directory)
     place = Place(tmp_path, index_world, launcher)
-    if not story.is_offered(place):
-        pytest.skip(f"there is no `{' '.join(story.words[:2])}`")
     story.prepare(place)
     place.save("before")
-    before = _Before(place)
+    before = _Before(place, story)
     calls = place.calls(*story.words)
     before.see_end()
     failures: list[str] = []
@@ -58,10 +58,10 @@ def test_killed_at_every_point(story: Story, tmp_path: Path, index_world: IndexS
 class _Before:
     """What the place held before the command, and what it holds after a run that nobody kills."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, story: Story) -> None:
         self._place = place
         self._wheels = sorted(place.server.directory.glob("*.whl"))
-        self._files = {path: _content(path) for path in (place.project_file, place.lock_file)}
+        self._files = {path: _content(path) for path in (place.directory / name for name in story.files)}
         self._ends = dict(self._files)
         self._is_rotten = bool(judge_store(place.cache, self._wheels))
         self._installed = [self._whole()]
@@ -102,6 +102,9 @@ def _wrong_after_next(place: Place, story: Story) -> list[str]:
         told = place.run(*story.words)
     if told.code != 0:
         return [f"the next command ended with {told.code}: {told.err}"]
+    if story.program:
+        program = subprocess.run([place.home / story.program], capture_output=True, text=True)
+        told = Told(code=program.returncode, out=program.stdout, err=program.stderr)
     wrong = [] if not story.says or story.says in told.out else [f"the next command said {told.out!r} {told.err!r}"]
     if "Traceback" in told.err:
         wrong.append(told.err)

@@ -181,6 +181,8 @@ def _judge_record(environment: Path, one: Expected, path: str, site: str, digest
             rows = [row for row in csv.reader(file) if row]
     except (OSError, UnicodeDecodeError) as problem:
         return [f"{one.filename}: {path}: {problem}"]
+    if any(len(row) != 3 for row in rows):
+        return [f"{one.filename}: {path} is torn"]
     named = {os.path.normpath(f"{site}/{row[0]}"): row[1:] for row in rows}
     wrong = [f"{one.filename}: RECORD does not name {place}" for place in digests if place not in named]
     for place, (digest, *_) in named.items():

@@ -15,7 +15,9 @@ __all__ = ["STORIES", "Story"]
 class Story:
     """``prepare`` makes the place, ``words`` is the command that dies, ``next_words`` the one that must heal.
 
-    With ``has_environment`` the environment must then be what the lock says; ``says`` is what the next command prints.
+    With ``has_environment`` the environment must then be what the lock says; ``says`` is what the next command prints,
+    or ``program``, a file below the home, when it is started after it. ``files`` hold their old or their new bytes,
+    always.
     """
 
     def __init__(
@@ -27,6 +29,8 @@ class Story:
         next_words: Sequence[str] = ("sync",),
         has_environment: bool = True,
         says: str = "",
+        program: str = "",
+        files: Sequence[str] = ("pyproject.toml", "pylock.toml"),
     ) -> None:
         self.name = name
         self.prepare = prepare
@@ -34,13 +38,11 @@ class Story:
         self.next_words = tuple(next_words)
         self.has_environment = has_environment
         self.says = says
+        self.program = program
+        self.files = tuple(files)
 
     def __repr__(self) -> str:
         return self.name
-
-    def is_offered(self, place: Place) -> bool:
-        """Whether there is such a command."""
-        return place.run(self.words[0], *self.words[1:2], "--help").code == 0
 
 
 def _nothing(place: Place) -> None:
@@ -112,9 +114,55 @@ def _rotten(place: Place) -> None:
         victim.chmod(0o444)
 
 
+def _with_script(place: Place) -> None:
+    place.project()
+    (place.directory / "script.py").write_text(
+        '# /// script\n# dependencies = ["gamma"]\n# ///\nimport gamma, sys\ngamma.main()\n'
+    )
+    place.do("lock", "--script", "script.py")
+    place.do("run", "script.py")
+
+
+def _with_member(place: Place) -> None:
+    """A workspace; what its member needs is installed, too."""
+    place.project("gamma", "inner")
+    with place.project_file.open("a") as file:
+        file.write('[tool.provenv]\nworkspace.members = ["inner"]\nsources.inner = { workspace = true }\n')
+    member = place.directory / "inner/pyproject.toml"
+    member.parent.mkdir()
+    member.write_text(
+        '[project]\nname = "inner"\nversion = "0.1"\ndependencies = ["alpha"]\n[tool.provenv]\npackage = false\n'
+    )
+    place.do("sync")
+
+
+def _of_another_tool(place: Place) -> None:
+    """An environment without our receipt, with files of its own, and damage."""
+    _nothing(place)
+    place.do("sync", "--link-mode", "copy", "--no-compile-bytecode")
+    (place.environment / "provenv-receipt").unlink()
+    settings = place.environment / "pyvenv.cfg"
+    settings.write_text(
+        "".join(line for line in settings.read_text().splitlines(keepends=True) if "provenv" not in line)
+    )
+    damage(place.environment)
+
+
+def _with_old_tool(place: Place) -> None:
+    """A tool of which there is a newer version since it was installed."""
+    _nothing(place)
+    newer = place.server.directory / "beta-2.0-py3-none-any.whl"
+    aside = newer.rename(place.root / newer.name)
+    place.do(*_TOOL)
+    aside.rename(newer)
+
+
 _RUN = ("run", "--no-project", "--with", "extra", "python", "-c", "import extra; extra.main()")
 _REPAIR = ("store", "verify", "--repair")
+_REPAIR_FOREIGN = ("verify", "--repair", "--against", "pylock.toml")
 _TOOL = ("tool", "install", "beta")
+_UPGRADE = ("tool", "upgrade", "beta", "--refresh")
+_RUN_SCRIPT = ("run", "script.py")
 
 STORIES = (
     Story("first lock", _nothing, ["lock"], next_words=["lock"], has_environment=False),
@@ -133,4 +181,24 @@ STORIES = (
     Story("store prune", _without_environment, ["store", "prune", "--all"]),
     Story("store verify --repair", _rotten, _REPAIR, next_words=_REPAIR, has_environment=False),
     Story("verify --repair", _damaged, ["verify", "--repair"]),
+    Story("verify --repair, another tool's", _of_another_tool, _REPAIR_FOREIGN, next_words=_REPAIR_FOREIGN),
+    Story("add to a member", _with_member, ["add", "--package", "inner", "extra"]),
+    Story(
+        "add to a script",
+        _with_script,
+        ["add", "--script", "script.py", "extra"],
+        next_words=_RUN_SCRIPT,
+        has_environment=False,
+        says="gamma 1.0 0\n",
+        files=("script.py", "script.py.lock"),
+    ),
+    Story(
+        "tool upgrade",
+        _with_old_tool,
+        _UPGRADE,
+        next_words=_UPGRADE,
+        has_environment=False,
+        says="beta 2.0 0\n",
+        program=".local/bin/beta",
+    ),
 )

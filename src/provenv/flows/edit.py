@@ -87,13 +87,11 @@ def all_or_nothing(world: World) -> Iterator[None]:
 
 @contextmanager
 def _drafted(world: World) -> Iterator[None]:
-    """Project file and lock are written once, at the end of the block: a kill leaves each old or new.
+    """Project file (or script) and lock are written once, at the end of the block: a kill leaves each old or new.
 
-    Not what a workspace's member or a script says of itself: that is read from their files while locking.
+    Not what a workspace's member says of itself: backends and others read that from its file while locking. A kill may
+    leave there what was asked for, without the bounds of what was chosen.
     """
-    if world.script is not None or edited_file(world) != world.project_file:
-        yield
-        return
     draft = world.draft = Draft()
     try:
         yield

@@ -17,7 +17,8 @@ class Places:
     def __init__(self, world: World) -> None:
         self._directory = world.directory
         self._project_file = world.project_file
-        self._draft = world.draft and world.draft.project
+        self._draft: bytes | None = None if world.draft is None else world.draft.project
+        self._script = world.script
         self._lines: dict[str, dict[str, int]] = {}
 
     def line(self, where: str) -> int | None:
@@ -47,8 +48,7 @@ class Places:
 
     def _read(self, path: str) -> dict[str, int]:
         try:
-            draft = self._draft if path == self._project_file else None
-            text = (draft or files.read_if_there(path) or b"").decode("utf-8", "replace")
+            text = self._text(path).decode("utf-8", "replace")
             if path.endswith(".toml"):
                 return lines_of(text)
             # A script's block stands for a project file; its keys have no table.
@@ -56,3 +56,13 @@ class Places:
         except (OSError, ValueError, IndexError):
             return {}
         return {**found, **{f"project.{key}": line for key, line in found.items()}}
+
+    def _text(self, path: str) -> bytes:
+        """What the file holds, or will hold when the edit that is going on is over."""
+        if self._draft is None or path != self._project_file:
+            return files.read_if_there(path) or b""
+        if self._script is None:
+            return self._draft
+        from provenv.flows.script import with_project
+
+        return with_project(path, self._draft)

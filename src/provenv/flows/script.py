@@ -9,7 +9,7 @@ from provenv.flows import files
 from provenv.flows.memory import digest, recall, remember
 from provenv.model.script import Block, find_block, with_block
 
-__all__ = ["block_of", "is_script", "project_of", "put_project", "text_of"]
+__all__ = ["block_of", "is_script", "project_of", "put_project", "text_of", "with_project"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,8 +82,13 @@ def text_of(world: Place, block: Block, where: str) -> bytes:
 
 def put_project(path: str, data: bytes) -> None:
     """Replace the block of a script, or begin it, so that it says what the project file ``data`` says."""
+    files.replace(path, with_project(path, data))
+
+
+def with_project(path: str, data: bytes) -> bytes:
+    """A script as it is, but for its block, which says what the project file ``data`` says."""
     header, found, content = data.lstrip(b"\n").partition(_HEADER)
     assert found
     assert not header, "what was read as a project begins with its table"
     script = files.read(path, _HINT)
-    files.replace(path, with_block(script, content, find_block(script, path)))
+    return with_block(script, content, find_block(script, path))

@@ -24,6 +24,10 @@ _REPLACED = ("absent", "changed", "duplicate", "link", "missing", "mode", "recei
 """Kinds that placing a package anew puts right."""
 
 
+_TEMPORARY = ".provenv-repair-"
+"""How files are named that are being written; what a killed repair left goes with the next one."""
+
+
 def repair(verifier: Verifier) -> Verified:
     """Look, put right what can be put right, and look again. Raises what ``sync`` raises when nothing can be had."""
     before = verifier.look()
@@ -143,6 +147,9 @@ def _repair_files(verifier: Verifier, before: Verified) -> None:
     ):
         _remove(verifier, [*verifier.removable, *_bad_bytecode(before)])
         _clear_obstacles(verifier, before)
+        for name in os.listdir(verifier.root):
+            if name.startswith(_TEMPORARY):
+                os.unlink(f"{verifier.root}/{name}")
         for promise, sha256, filename in sources.values():
             if sha256 not in mended and not _is_sound(verifier, sha256, promise):
                 mended.add(sha256)
@@ -191,10 +198,10 @@ def _content(verifier: Verifier, promise: Promise) -> bytes | None:
 
 
 def _replace(root: str, promise: Promise, data: bytes) -> None:
-    """A file of its own, beside the damaged one and then in its place."""
+    """A file of its own, at first where nobody looks for modules and programs, and then in the damaged one's place."""
     place = f"{root}/{promise.path}"
     os.makedirs(os.path.dirname(place), exist_ok=True)
-    temporary = f"{place}.{os.getpid()}.tmp"
+    temporary = f"{root}/{_TEMPORARY}{os.getpid()}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         with open(os.open(temporary, flags, 0o755 if promise.is_executable else 0o644), "wb") as file:
