@@ -86,6 +86,7 @@ def test_who_needs_whom_and_how_large_it_is(house: House) -> None:
     text = (house.directory / "page.html").read_text("utf-8")
     assert "<dt>Needed by<dd>" in text
     assert text.count("<path ") == 1, "one arrow"
+    assert "2 packages, " in text, "the sizes are known"
     assert '<svg class="wide"' in text
     house.do("prove", "--html", "installed.html", "--environment", str(house.environment))
     assert "<dt>Needed by<dd>" in (house.directory / "installed.html").read_text("utf-8")

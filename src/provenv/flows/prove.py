@@ -186,7 +186,7 @@ def _proof(tables: Tables, facts: Facts, spot: Spot, parts: Sequence[Part], *, h
         hardware=spot.hardware,
         packages=packages,
         findings=tuple(sorted(found, key=lambda finding: LEVELS.index(finding.level))),
-        sizes={part.name: part.size for part in parts if part.size is not None},
+        sizes={part.name: size for part in parts if (size := facts.size(part)) is not None},
         local=tuple(part.name for part in parts if part.is_local),
     )
 

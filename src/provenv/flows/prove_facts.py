@@ -105,6 +105,19 @@ class Facts:
             build=build_of(part.version),
         )
 
+    def size(self, part: Part) -> int | None:
+        """Bytes of its wheel; where only what was unpacked is here, of that; None: nobody knows."""
+        item = part.wanted
+        if part.size is not None or item is None:
+            return part.size
+        if item.path is not None:
+            return os.path.getsize(self._local(item)) if self._is_here(item) else None
+        blob = self._store.blob(item.sha256)
+        if blob is not None:
+            return os.path.getsize(blob)
+        tree = self._store.tree(item.sha256)
+        return None if tree is None else sum(entry[1] for entry in tree.entries)
+
     def _is_known(self, item: Wanted) -> bool:
         if item.sha256 in self._read:
             return True

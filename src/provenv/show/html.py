@@ -103,7 +103,7 @@ def _first(machines: Sequence[MachineColumn], rows: Sequence[PackageRow], eviden
                     place = evidence.places[number, machine.name]
                     failing.setdefault((row.name, finding.kind), []).append((finding, machine.name, place))
     if not failing:
-        unknown = sum(row.level == UNKNOWN for row in rows)
+        unknown = sum(bool(row.name) and row.level == UNKNOWN for row in rows)
         rest = f" Of {count_text(unknown, 'package')} not everything could be proven." if unknown else ""
         return f"<h2>Nothing fails</h2><p>No check found anything that fails on these machines.{rest}</p>"
     items = [_failing(name, found) for (name, _), found in list(failing.items())[:_MOST_FIRST]]
