@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
     from provenv.flows.aimed import Aim, AimedTarget
     from provenv.flows.prepared import Commit
+    from provenv.flows.prove_known import Told
     from provenv.flows.prove_learn import Learned
     from provenv.flows.world import World
     from provenv.lockfile.uv_lock import UvLock
+    from provenv.proof.subject import Package
 
 FORMAT = 3
 """Version of ``[tool.provenv]`` in the lock."""
@@ -143,14 +145,14 @@ def _lock_anew(
     kept = known if is_same_rule and not upgrade else None
     other = None if upgrade or known is not None else _other_lock(world)
     solving = _Solving(world, aimed, kept, other, upgrade_packages)
-    learned: Learned | None = None
+    learned: Learned | Told | None = None
     if proving == "all" or (proving == "known" and any(target["machine"] for target in aimed["targets"])):
         solved, learned = _proven_too(world, aimed, solving, data, proving)
     else:
         solved = solving.all_targets()
     world.events.finished("resolve")
     tables, environments, grouped = merge(solved, _beside(world, aimed), aimed["conflicts"])
-    tables, plain = _with_facts(tables, data, learned if proving == "all" else None)
+    tables, plain = _with_facts(tables, data, learned.packages if learned is not None else ())
     script = world.script and os.path.basename(world.script)
     fresh = to_toml(_document(world, aimed, tables, environments, grouped, kept, plain), script=script)
     new: dict[str, tuple[str, ...]] = {}
@@ -183,23 +185,46 @@ def _lock_anew(
 
 def _proven_too(
     world: World, aimed: Aim, solving: _Solving, data: bytes | None, proving: str
-) -> tuple[list[Solved], Learned]:
-    """Solve for machines, and prove what was chosen: what fails there is ruled out."""
+) -> tuple[list[Solved], Learned | Told]:
+    """Solve for machines, and prove what was chosen: what fails there is ruled out.
+
+    Unless everything is to be read, it is not proven again while nothing new could be told.
+    """
+    from provenv.flows.prove_known import Told, remember_told, told_before
+
+    first = solving.anew(aimed)
+    carried = data if data is not None and _carries_facts(data) else None
+    if proving != "all":
+        _, told = told_before(world, aimed, first, carried)
+        if told is not None:
+            return first, told
     from provenv.flows.prove_learn import learn
 
-    return learn(
+    solved, learned = learn(
         world,
         aimed,
         solving.anew,
+        first=first,
         old=_document_of(data),
         is_fetching=proving == "all",
         budget=_PROVE_BUDGET if world.prove_budget is None and proving != "all" else world.prove_budget,
     )
+    if proving == "all":
+        return solved, learned
+    if solved is first:
+        # By now facts may have been kept that were not there before.
+        key, _ = told_before(world, aimed, first, carried)
+        remember_told(world, Told(key, learned.notes, learned.warnings))
+    return solved, Told("", learned.notes, learned.warnings)
+
+
+def _carries_facts(data: bytes) -> bool:
+    return b".facts]" in data or b"plain-wheels" in data
 
 
 def _document_of(data: bytes | None) -> dict[str, Any]:
     """An old lock that may carry facts of wheels."""
-    if data is None or not (b".facts]" in data or b"plain-wheels" in data):
+    if data is None or not _carries_facts(data):
         return {}
     import tomllib
 
@@ -210,15 +235,15 @@ def _document_of(data: bytes | None) -> dict[str, Any]:
 
 
 def _with_facts(
-    tables: list[dict[str, Any]], data: bytes | None, learned: Learned | None
+    tables: list[dict[str, Any]], data: bytes | None, packages: Sequence[Package]
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """The entries with the facts of wheels: those that were read for it, and those that the old lock has."""
     older = _document_of(data)
-    if learned is None and not older:
+    if not packages and not older:
         return tables, []
     from provenv.flows.prove_carried import carried_of, put_facts
 
-    return put_facts(tables, learned.packages if learned is not None else (), carried_of(older))
+    return put_facts(tables, packages, carried_of(older))
 
 
 def _other_lock(world: World) -> UvLock | None:

@@ -10,13 +10,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from packaging.tags import parse_tag
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
-from provenv.flows.aimed import Aim, AimedTarget
+from provenv.flows.aimed import Aim
 from provenv.flows.look import file_owners
 from provenv.flows.prove_carried import carried_of
 from provenv.flows.prove_facts import Facts
+from provenv.flows.prove_known import wheel_for
 from provenv.flows.prove_parts import Part
 from provenv.flows.prove_spots import Spot, declared_targets, own_rules, spots_of
 from provenv.flows.world import World
@@ -53,9 +51,11 @@ def learn(
     old: Mapping[str, object] | None,
     is_fetching: bool,
     budget: float | None,
+    first: list[Solved] | None = None,
 ) -> tuple[list[Solved], Learned]:
     """Solve, prove, and solve again without what fails, until nothing does or no round or second is left.
 
+    ``first`` is what was solved already; the same list comes back when nothing was ruled out.
     ``old`` is the lock before, whose facts count; ``budget`` are seconds for reading (None: as long as it takes).
     Raises whatever ``solve`` raises; NoSolution then names what was ruled out.
     """
@@ -64,7 +64,7 @@ def learn(
     facts = Facts(world, world.store(), carried_of(old or {}), is_fetching=is_fetching, owners=file_owners(world))
     until = None if budget is None else time.monotonic() + budget
     learned = Learned()
-    solved = solve(aimed)
+    solved = first if first is not None else solve(aimed)
     for _ in range(_ROUNDS):
         found = _findings(aimed, tables, facts, spots, solved, learned, until)
         ruled_out = _ruled_out(found, solved)
@@ -101,13 +101,12 @@ def _findings(
 ) -> dict[str, list[Finding]]:
     """Target -> findings; targets of other systems have none."""
     targets = {target["name"]: target for target in aimed["targets"]}
-    chosen = {
-        id(one): [
-            part for name, choice in sorted(one.packages.items()) if (part := _part(name, choice, targets[one.name]))
-        ]
-        for one in solved
-        if targets[one.name]["environment"]["sys_platform"] == "linux"
-    }
+    chosen: dict[int, list[Part]] = {}
+    for one in solved:
+        if targets[one.name]["environment"]["sys_platform"] == "linux":
+            ranks = {tag: rank for rank, tag in enumerate(targets[one.name]["tags"])}
+            parts = (_part(name, choice, ranks) for name, choice in sorted(one.packages.items()))
+            chosen[id(one)] = [part for part in parts if part is not None]
     facts.read((part.wanted for parts in chosen.values() for part in parts if part.wanted is not None), until=until)
     learned.packages = []
     found: dict[str, list[Finding]] = {}
@@ -131,25 +130,16 @@ def _findings(
     return found
 
 
-def _part(name: str, chosen: Chosen, target: AimedTarget) -> Part | None:
+def _part(name: str, chosen: Chosen, ranks: Mapping[str, int]) -> Part | None:
     """The wheel that the target takes of the files of a choice; None where it takes none."""
-    ranks = {tag: rank for rank, text in enumerate(target["tags"]) for tag in parse_tag(text)}
-    best: tuple[int, Wanted] | None = None
-    for filename, url, hashes, size, _ in chosen.files:
-        sha256 = dict(hashes).get("sha256")
-        if not filename.endswith(".whl") or sha256 is None:
-            continue
-        try:
-            tags = parse_wheel_filename(filename)[3]
-        except InvalidWheelFilename:
-            continue
-        rank = min((ranks[tag] for tag in tags if tag in ranks), default=None)
-        if rank is not None and (best is None or rank < best[0]):
-            wanted = Wanted(
-                name=name, version=chosen.version or "", filename=filename, sha256=sha256, url=url, size=size
-            )
-            best = rank, wanted
-    return None if best is None else Part(name=name, version=chosen.version or "", wanted=best[1])
+    row = wheel_for(chosen, ranks)
+    sha256 = None if row is None else dict(row[2]).get("sha256")
+    if row is None or sha256 is None:
+        return None
+    filename, url, _, size, _ = row
+    version = chosen.version or ""
+    wanted = Wanted(name=name, version=version, filename=filename, sha256=sha256, url=url, size=size)
+    return Part(name=name, version=version, wanted=wanted)
 
 
 def _ruled_out(
