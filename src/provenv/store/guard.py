@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Guard", "Share", "open_lock", "try_lock"]
 
+_CLOSED = ".wanted"
+_PAUSE, _TIMES = 0.02, 50
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
@@ -84,7 +86,8 @@ class Share:
     """A lock that many hold at once, or one alone (``is_alone``); its file stays.
 
     Those who share it do without where nothing can be written or locked. One who wants to be alone raises InstallError
-    there; ``events`` are told when others keep it waiting.
+    there; ``events`` are told when others keep it waiting. Meanwhile a second file beside it holds newcomers up for a
+    second at most: the system lets them in as long as anybody is in, and so others would come and go for ever.
     """
 
     __slots__ = ("_descriptor", "_events", "_is_alone", "_mode", "_path")
@@ -103,8 +106,10 @@ class Share:
                 if not _lock(self._descriptor, is_blocking=False, needs_locks=True):
                     if self._events is not None:
                         self._events.waiting("other processes install from the store")
-                    _lock(self._descriptor, is_blocking=True, needs_locks=True)
+                    with _Turnstile(self._path + _CLOSED, self._mode):
+                        _lock(self._descriptor, is_blocking=True, needs_locks=True)
             return self
+        _pass(self._path + _CLOSED)
         try:
             self._descriptor = open_lock(self._path, self._mode)
         except OSError:
@@ -122,6 +127,54 @@ class Share:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+class _Turnstile:
+    """Closed from ``with`` to its end, by its first holder; the others have to do without."""
+
+    __slots__ = ("_descriptor", "_mode", "_path")
+
+    def __init__(self, path: str, mode: int) -> None:
+        self._path = path
+        self._mode = mode
+        self._descriptor = -1
+
+    def __enter__(self) -> None:
+        descriptor = open_lock(self._path, self._mode)
+        if try_lock(descriptor):
+            self._descriptor = descriptor
+        else:
+            os.close(descriptor)
+
+    def __exit__(self, *problem: object) -> None:
+        if self._descriptor >= 0:
+            try:
+                os.unlink(self._path)
+            except OSError:
+                pass  # an open one is closed to nobody
+            finally:
+                os.close(self._descriptor)
+
+
+def _pass(path: str) -> None:
+    """Wait before a closed turnstile, but not for long: whoever is in already may wait for us."""
+    for _ in range(_TIMES):
+        try:
+            descriptor = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0))
+        except OSError:
+            return
+        is_open = try_lock(descriptor)
+        if is_open:
+            try:  # noqa: SIM105 - contextlib costs too much
+                os.unlink(path)  # its holder was killed
+            except OSError:
+                pass
+        os.close(descriptor)
+        if is_open is not False:
+            return
+        from time import sleep
+
+        sleep(_PAUSE)
 
 
 def open_lock(path: str, mode: int) -> int:
