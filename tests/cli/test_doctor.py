@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -16,6 +17,9 @@ from provenv.flows.doctor import doctor
 from provenv.flows.world import World
 from provenv.model.finding import LEVELS
 from provenv.model.hardware import Gpu, Hardware
+from provenv.store.compiled import compiled_facts
+from provenv.store.store import Store
+from tests.worlds.binaries import Code, build_elf, container
 from tests.worlds.house import House, snapshot
 from tests.worlds.patients import MISTAKES, Clean, without_variables
 from tests.worlds.repositories import is_git_there
@@ -171,6 +175,19 @@ def test_what_is_installed_beside_the_machine(
 ) -> None:
     Clean(house)
     assert examined(house, hardware) == expected
+
+
+def test_bytes_that_were_read_before_tell_more_than_rules(house: House) -> None:
+    clean = Clean(house)
+    code = build_elf(sections={".nv_fatbin": container([Code("90")])})
+    wheel = house.wheel("kernels", "1.0", files={"kernels/ops.so": code})
+    clean.change_project('"alpha>=1"', '"alpha>=1", "kernels"')
+    hardware = machine("580.65.06", ("Tesla V100", (7, 0)))
+    assert [kind for _, kind in examined(house, hardware)] == []
+    store = Store(str(house.cache / "store"))
+    assert compiled_facts(store, hashlib.sha256(wheel.read_bytes()).hexdigest(), wheel.name)
+    assert examined(house, hardware) == [("fails", "gpu")]
+    assert examined(house, machine("580.65.06", ("NVIDIA H100", (9, 0)))) == []
 
 
 TARGETS = """

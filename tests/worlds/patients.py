@@ -168,8 +168,25 @@ def _conda(clean: Clean) -> None:
     site = place / "lib" / clean.house.site.parent.name / "site-packages"
     clean.installed("numpy", "2.0", installer="conda", site=site)
     clean.installed("scipy", "1.0", installer="pip", site=site)
+    clean.installed("pandas", "1.0", installer="pip", site=site)
+    record = '{"files": ["lib/python3.11/site-packages/pandas-1.0.dist-info/RECORD"]}'
+    (place / "conda-meta/pandas-1.0-0.json").write_text(record)
     shutil.rmtree(clean.house.environment)
     clean.set("CONDA_PREFIX", str(place))
+
+
+def _old_cudnn(clean: Clean) -> None:
+    """What ``pip install`` after the lock leaves: a library that the framework was not made for."""
+    clean.house.wheel("nvidia-cudnn-cu12", "9.10.2.21")
+    clean.house.wheel("attention", "1.0", ("nvidia-cudnn-cu12==9.10.2.21",))
+    clean.change_project('"alpha>=1"', '"alpha>=1", "attention"')
+    place = next(clean.house.site.glob("nvidia_cudnn_cu12-*"))
+    place.rename(place.with_name("nvidia_cudnn_cu12-9.26.0.51.dist-info"))
+
+
+def _user_only(clean: Clean) -> None:
+    shutil.rmtree(clean.house.environment)
+    clean.installed("numpy", "1.0", site=clean.house.home / ".local/lib/python3.11/site-packages")
 
 
 def _duplicate(clean: Clean) -> None:
@@ -269,6 +286,8 @@ MISTAKES: dict[str, tuple[Mistake, tuple[str, ...]]] = {
         ("damaged", "no-environment"),
     ),
     "conda and pip": (_conda, ("conda-and-pip",)),
+    "cuDNN is not what the framework needs": (_old_cudnn, ("damaged", "foreign-package", "requirement", "unsynced")),
+    "installed for the user only": (_user_only, ("user-packages",)),
     "twice installed": (_duplicate, ("duplicate", "foreign-package", "unsynced")),
     "of another tool": (lambda clean: clean.installed("gamma", "1.0"), ("foreign-package",)),
     "a file is gone": (lambda clean: (clean.house.site / "alpha/__init__.py").unlink(), ("damaged",)),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
 
 from provenv.doctor.subject import Environment, Patient
 from provenv.doctor.words import found, listed
@@ -123,7 +126,35 @@ def content_findings(patient: Patient) -> Iterator[Finding]:
             level=FAILS,
             path=here.place,
         )
+    yield from _unmet(patient, here)
     yield from _beside_lock(patient, here)
+
+
+def _unmet(patient: Patient, here: Environment) -> Iterator[Finding]:
+    """What a package says that it needs, and what is there; what the project overrides is meant to differ."""
+    versions = {one.name: one.version for one in here.distributions}
+    project = patient.project
+    meant = set() if project is None else {canonicalize_name(line.requirement.name) for line in project.overrides}
+    meant |= set() if project is None else {canonicalize_name(name) for name in project.excludes}
+    for one in here.distributions:
+        for text in one.requires:
+            try:
+                wanted = Requirement(text)
+                name = str(canonicalize_name(wanted.name))
+                is_met = name in versions and wanted.specifier.contains(versions[name], prereleases=True)
+            except (InvalidRequirement, InvalidVersion):
+                continue
+            if is_met or name in meant:
+                continue
+            there = f"{versions[name]} is installed" if name in versions else "it is not installed"
+            yield found(
+                "requirement",
+                f"{one.name} {one.version} needs {wanted.name}{wanted.specifier}; {there}",
+                "run `provenv sync`" if here.is_ours else "install what fits, or make the environment from a lock",
+                path=here.place,
+                subject=one.name,
+                rule="Requires-Dist of its METADATA",
+            )
 
 
 def _beside_lock(patient: Patient, here: Environment) -> Iterator[Finding]:
@@ -172,10 +203,17 @@ def startup_findings(patient: Patient) -> Iterator[Finding]:
             f"the environment {patient.machine.active} is activated, and the project has its own",
             "`deactivate`, or use `provenv run`",
         )
+    packages = sorted(set(patient.machine.user_packages) - _SEEDS)
     if here is None:
+        if packages and patient.project is not None:
+            yield found(
+                "user-packages",
+                f"{listed(packages)} of {patient.machine.user_site} are in no environment: each Python of that "
+                "version sees them, and the project has no environment of its own",
+                "run `provenv sync`, and start programs with `provenv run`",
+            )
         return
     sees_user = here.is_conda or here.settings.get("include-system-site-packages", "").lower() == "true"
-    packages = sorted(set(patient.machine.user_packages) - _SEEDS)
     if sees_user and packages and not variables.get("PYTHONNOUSERSITE"):
         yield found(
             "user-packages",

@@ -71,6 +71,8 @@ class Distribution:
     is_foreign: bool = False
     """The environment is provenv's, and another tool put this there or changed it."""
     is_editable: bool = False
+    requires: tuple[str, ...] = ()
+    """Its ``Requires-Dist`` lines that hold for this Python, without markers and extras' own."""
     facts: tuple[FileFacts, ...] | None = None
 
 

@@ -179,7 +179,8 @@ def _facts(patient: Patient) -> Iterable[tuple[str, str]]:
     yield "machine", f"{hardware.system} {hardware.architecture}, {gpus}{driver}"
     if (here := patient.environment) is not None:
         python = ".".join(map(str, here.python))
-        yield "environment", f"{here.place}, Python {python}, {len(here.distributions)} packages"
+        noun = "package" if len(here.distributions) == 1 else "packages"
+        yield "environment", f"{here.place}, Python {python}, {len(here.distributions)} {noun}"
     else:
         yield "environment", "none"
     if patient.project is not None:

@@ -6,6 +6,8 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName, default_environment
+
 from provenv.binary.facts import FileFacts
 from provenv.doctor.subject import Distribution, Environment, Startup
 from provenv.env import receipt as receipts
@@ -29,7 +31,8 @@ def read_environment(root: str, place: str, store: Store | None, *, is_of_projec
     is_conda = os.path.isdir(f"{root}/conda-meta")
     site = site_of(root)
     receipt = receipts.read(root)
-    distributions = tuple(_distributions(root, site, receipt, store))
+    python = _python(settings, site)
+    distributions = tuple(_distributions(root, site, receipt, store, python))
     return Environment(
         place=place,
         is_of_project=is_of_project,
@@ -38,7 +41,7 @@ def read_environment(root: str, place: str, store: Store | None, *, is_of_projec
         missing_interpreter=_missing(root, settings),
         is_conda=is_conda,
         is_ours=receipt is not None or "provenv" in settings,
-        python=_python(settings, site),
+        python=python,
         distributions=distributions,
         startup=tuple(_startup(root, site, distributions)),
         libraries=dict(_libraries(root, site)),
@@ -81,11 +84,13 @@ def _python(settings: Mapping[str, str], site: str) -> tuple[int, ...]:
 
 
 def _distributions(
-    root: str, site: str, receipt: receipts.Receipt | None, store: Store | None
+    root: str, site: str, receipt: receipts.Receipt | None, store: Store | None, python: tuple[int, ...]
 ) -> Iterator[Distribution]:
     if not site:
         return
     hashes: dict[tuple[str, str], str | None] = {}
+    markers = _markers(python)
+    of_conda: frozenset[str] | None = None
     if receipt is not None:
         paths = Paths(
             root=root, purelib=site, platlib=site, scripts="bin", headers="", include="", python="", is_windows=False
@@ -98,13 +103,19 @@ def _distributions(
         name, _, version = stem.partition("-")
         name, version = normalised(name), version.partition("-py")[0]
         sha256 = hashes.get((name, version))
+        installer = (read_text(f"{root}/{site}/{entry}/INSTALLER") or "").strip().lower()
+        if installer in ("pip", "uv") and os.path.isdir(f"{root}/conda-meta"):
+            # Whoever builds a conda package may have pip do it, and leave its name in there.
+            of_conda = _of_conda(root) if of_conda is None else of_conda
+            installer = "conda" if entry in of_conda else installer
         yield Distribution(
             name=name,
             version=version,
             path=f"{site}/{entry}",
-            installer=(read_text(f"{root}/{site}/{entry}/INSTALLER") or "").strip().lower(),
+            installer=installer,
             is_foreign=receipt is not None and sha256 is None,
             is_editable='"editable"' in (read_text(f"{root}/{site}/{entry}/direct_url.json") or ""),
+            requires=tuple(_requires(read_text(f"{root}/{site}/{entry}/METADATA") or "", markers)),
             facts=None if sha256 is None or store is None else _facts(store, sha256),
         )
 
@@ -112,6 +123,41 @@ def _distributions(
 def _facts(store: Store, sha256: str) -> tuple[FileFacts, ...] | None:
     """Those that somebody has read before: nothing is read anew for a quick look."""
     return kept_facts(store, sha256)
+
+
+def _of_conda(root: str) -> frozenset[str]:
+    """The ``.dist-info`` directories that packages of conda brought, by conda's own records."""
+    found: set[str] = set()
+    for name in os.listdir(f"{root}/conda-meta"):
+        if name.endswith(".json"):
+            text = read_text(f"{root}/conda-meta/{name}", _LARGEST_RECORD) or ""
+            found.update(re.findall(r"site-packages/([^/\"]+\.(?:dist|egg)-info)", text))
+    return frozenset(found)
+
+
+def _markers(python: tuple[int, ...]) -> dict[str, str]:
+    """Marker variables of that Python on this machine."""
+    environment = {key: str(value) for key, value in default_environment().items()}
+    if len(python) > 1:
+        environment["python_version"] = f"{python[0]}.{python[1]}"
+        environment["python_full_version"] = ".".join(map(str, python if len(python) > 2 else (*python, 0)))
+    return {**environment, "extra": ""}
+
+
+def _requires(metadata: str, markers: dict[str, str]) -> Iterator[str]:
+    """Requirements that hold; a line that is none is passed over, as whoever installed it did."""
+    for line in metadata.partition("\n\n")[0].splitlines():
+        key, _, value = line.partition(":")
+        if key.lower() != "requires-dist":
+            continue
+        wanted, _, marker = value.partition(";")
+        if "extra" in marker and re.search(r"\bextra\s*==", marker):
+            continue
+        try:
+            if not marker.strip() or Marker(marker).evaluate(markers):
+                yield wanted.strip()
+        except (InvalidMarker, UndefinedEnvironmentName, UndefinedComparison):
+            continue
 
 
 def _startup(root: str, site: str, distributions: Sequence[Distribution]) -> Iterator[Startup]:

@@ -75,9 +75,13 @@ def _libraries(variables: Mapping[str, str], root: str) -> Mapping[str, tuple[st
 
 
 def _user_site(home: str, variables: Mapping[str, str], environment: Environment | None) -> str:
-    if environment is None or not environment.python:
-        return ""
     base = variables.get("PYTHONUSERBASE") or f"{home}/.local"
+    if environment is None:
+        there = sorted(os.listdir(f"{base}/lib")) if os.path.isdir(f"{base}/lib") else []
+        places = [f"{base}/lib/{name}/site-packages" for name in there if name.startswith("python3.")]
+        return next((place for place in places if _packages(place)), "")
+    if not environment.python:
+        return ""
     return f"{base}/lib/python{environment.python[0]}.{environment.python[1]}/site-packages"
 
 
