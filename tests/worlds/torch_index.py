@@ -27,6 +27,11 @@ _ARCHS = {
 }
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    """All builds are asked at once; whoever does not fit into the queue of the kernel tries again after a second."""
+
+
 class TorchIndex:
     """Serves ``directory/BUILD/*.whl`` under ``url``, which has a place for the build."""
 
@@ -40,6 +45,8 @@ class TorchIndex:
         index = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def log_message(self, format: str, *args: object) -> None:
                 return
 
@@ -59,7 +66,7 @@ class TorchIndex:
             def do_HEAD(self) -> None:
                 self.do_GET()
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
