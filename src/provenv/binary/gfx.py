@@ -24,7 +24,10 @@ __all__ = ["UNREADABLE", "GfxScanner"]
 _PLAIN = b"__CLANG_OFFLOAD_BUNDLE__"
 _PACKED = b"CCOB"
 _NAME = b"--gfx"
-_LONGEST = 1 << 12
+_LETTERS = (_PLAIN[0], _PACKED[0])
+_ALIGNED = 1 << 12
+"""Clang aligns a bundle to this, in memory and so in the file: other places need not be looked at."""
+_LONGEST = 1 << 14
 _MOST_ENTRIES = 512
 _NEEDED, _MOST_PACKED = 1 << 16, 1 << 20
 """How much of a bundle is unpacked to see its names, and of how much at most: a block is unpacked as a whole."""
@@ -38,6 +41,8 @@ class GfxScanner:
     def __init__(self) -> None:
         self.names: set[str] = set()
         self._kept = b""
+        self._at = 0
+        """Offset in the file of what is kept, and otherwise of the next piece."""
         self._open: list[_Packed] = []
 
     def feed(self, piece: bytes | memoryview) -> None:
@@ -46,24 +51,28 @@ class GfxScanner:
             for packed in self._open:
                 packed.feed(bytes(piece))
             self._read_unpacked()
-        data = self._kept + piece
-        limit = len(data) - _LONGEST
-        for mark, read in ((_PLAIN, self._read_plain), (_PACKED, self._read_packed)):
-            at = data.find(mark)
-            while 0 <= at < max(limit, 0):
-                read(data, at)
-                at = data.find(mark, at + len(mark))
-        self._kept = data[max(0, limit) :]
+        self._look(self._kept + piece if self._kept else piece, is_end=False)
 
     def finish(self) -> None:
         """Look at the last bytes, too."""
-        data, self._kept = self._kept, b""
-        for mark, read in ((_PLAIN, self._read_plain), (_PACKED, self._read_packed)):
-            at = data.find(mark)
-            while at >= 0:
-                read(data, at)
-                at = data.find(mark, at + len(mark))
+        self._look(self._kept, is_end=True)
         self._read_unpacked(is_end=True)
+
+    def _look(self, data: bytes | memoryview, *, is_end: bool) -> None:
+        first = -self._at % _ALIGNED
+        for number, letter in enumerate(bytes(data[first::_ALIGNED])):
+            if letter not in _LETTERS:
+                continue
+            at = first + number * _ALIGNED
+            if at + _LONGEST > len(data) and not is_end:
+                self._kept, self._at = bytes(data[at:]), self._at + at
+                return
+            start = bytes(data[at : at + len(_PLAIN)])
+            if start == _PLAIN:
+                self._read_plain(bytes(data[at : at + _LONGEST]), 0)
+            elif start.startswith(_PACKED):
+                self._read_packed(bytes(data[at : at + _MOST_PACKED]))
+        self._kept, self._at = b"", self._at + len(data)
 
     def _read_plain(self, data: bytes, at: int) -> None:
         place = at + len(_PLAIN)
@@ -81,8 +90,8 @@ class GfxScanner:
                 self.names.add(name[found + 2 :].decode("ascii", "replace").partition(":")[0])
             place += 24 + length
 
-    def _read_packed(self, data: bytes, at: int) -> None:
-        version, method = struct.unpack_from("<HH", data.ljust(at + 8, b"\0"), at + 4)
+    def _read_packed(self, data: bytes) -> None:
+        version, method = struct.unpack_from("<HH", data.ljust(8, b"\0"), 4)
         header = {1: 20, 2: 24, 3: 32}.get(version)
         if header is None or method not in (0, 1):
             return
@@ -91,7 +100,7 @@ class GfxScanner:
             self.names.add(UNREADABLE)
             return
         packed = _Packed(decompressor)
-        packed.feed(data[at + header : at + header + _MOST_PACKED])
+        packed.feed(data[header:])
         self._open.append(packed)
         self._read_unpacked()
 
