@@ -18,9 +18,11 @@ def rules(own: Sequence[str] = ()) -> Tables:
     """All tables; rows of ``own`` files (absolute paths) stand before those of provenv. Raises InputError."""
     key = tuple(own)
     if key not in _READ:
-        room = os.path.dirname(str(provenv.stack.__file__))
-        texts = [(name, _text(os.path.join(room, name))) for name in FILES]
-        _READ[key] = Tables.from_texts([*texts, *((path, _text(path)) for path in own)])
+        if own:
+            _READ[key] = rules().extended(Tables.from_texts([(path, _text(path)) for path in own]))
+        else:
+            room = os.path.dirname(str(provenv.stack.__file__))
+            _READ[key] = Tables.from_texts([(name, _text(os.path.join(room, name))) for name in FILES])
     return _READ[key]
 
 

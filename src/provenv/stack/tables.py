@@ -62,6 +62,12 @@ class Tables:
                 rows[table] = [*_facts(name, table, listed, sources), *rows.get(table, ())]
         return cls(rows, date=date)
 
+    def extended(self, own: Tables) -> Tables:
+        """These tables, with the rows of others before them."""
+        names = {**self._rows, **own._rows}
+        rows = {table: [*own.rows(table), *self.rows(table)] for table in names}
+        return Tables(rows, date=max(self.date, own.date))
+
     def rows(self, table: str) -> Sequence[Fact]:
         """The rows of a table; none when there is no such table."""
         return self._rows.get(table, ())
