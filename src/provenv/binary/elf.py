@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from provenv.binary.reading import Cut, Readable
 
-__all__ = ["MACHINES", "Elf", "Section", "Symbol", "is_elf", "read_elf", "read_symbols"]
+__all__ = ["MACHINES", "Elf", "Section", "Symbol", "dynamic_place", "is_elf", "read_elf", "read_symbols"]
 
 MACHINES: Mapping[int, str] = {
     3: "i686",
@@ -106,6 +106,15 @@ def read_symbols(data: Readable, elf: Elf) -> Iterator[Symbol]:
     return _Reader(data).symbols(elf)
 
 
+def dynamic_place(start: Readable) -> tuple[int, int] | None:
+    """Offset and size of the dynamic section, told by the begin of a file; None when that tells none."""
+    try:
+        found = next((header for header in _Reader(start).program_headers() if header[0] == _DYNAMIC), None)
+    except Cut:
+        return None
+    return None if found is None else (found[1], found[3])
+
+
 class _Reader:
     def __init__(self, data: Readable) -> None:
         self.data = data
@@ -119,6 +128,14 @@ class _Reader:
         size = struct.calcsize("=" + layout)
         values: tuple[int, ...] = struct.unpack(self.order + layout, self.data.read(offset, size))
         return values
+
+    def program_headers(self) -> Iterator[tuple[int, int, int, int]]:
+        """``(type, offset, address, size in the file)``."""
+        if self.is_wide:
+            _, _, phoff, _, _, _, phsize, phnum, _, _, _ = self.unpack("IQQQIHHHHHH", 20)
+        else:
+            _, _, phoff, _, _, _, phsize, phnum, _, _, _ = self.unpack("IIIIIHHHHHH", 20)
+        return self._program_headers(phoff, phsize, phnum)
 
     def read(self) -> Elf:
         machine, *_ = self.unpack("H", 18)

@@ -17,7 +17,7 @@ from threading import Thread
 
 from provenv.archives.zip import Member, read_archive
 from provenv.binary.device_code import DeviceCode, Scanner
-from provenv.binary.elf import is_elf
+from provenv.binary.elf import dynamic_place, is_elf
 from provenv.binary.facts import FileFacts, ModuleGroup, facts_of
 from provenv.binary.gfx import GfxScanner
 from provenv.binary.reading import Cut, InMemory
@@ -214,7 +214,7 @@ def _inflate(source: Source, member: Member, takers: Sequence[Callable[[bytes | 
 
 
 class _Kept:
-    """The begin and the end of a member that passes by, and any other part that was asked for before."""
+    """The begin and the end of a member that passes by, what its headers name, and parts that were asked for before."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -236,6 +236,9 @@ class _Kept:
     def feed(self, piece: bytes | memoryview) -> None:
         """Take the next bytes."""
         begin, end = self._at, self._at + len(piece)
+        if begin == 0 and (place := dynamic_place(InMemory(piece))) is not None and place[1] <= _BACK:
+            self._spans.append((place[0], min(self.size, place[0] + place[1])))
+            self._parts.append(bytearray())
         for (first, last), part in zip(self._spans, self._parts, strict=True):
             if first < end and begin < last:
                 part += piece[max(0, first - begin) : last - begin]
