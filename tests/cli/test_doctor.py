@@ -129,7 +129,7 @@ def test_without_a_project(house: House) -> None:
     told = house.give("doctor")
     assert told.code == 0
     assert told.out.startswith("Well: ")
-    assert told.out.endswith("no environment; none\n")
+    assert told.out.endswith("no environment; no project\n")
 
 
 def test_a_project_of_another_tool_is_as_welcome(house: House) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -137,24 +137,29 @@ def _unmet(patient: Patient, here: Environment) -> Iterator[Finding]:
     meant = set() if project is None else {canonicalize_name(line.requirement.name) for line in project.overrides}
     meant |= set() if project is None else {canonicalize_name(name) for name in project.excludes}
     for one in here.distributions:
-        for text in one.requires:
-            try:
-                wanted = Requirement(text)
-                name = str(canonicalize_name(wanted.name))
-                is_met = name in versions and wanted.specifier.contains(versions[name], prereleases=True)
-            except (InvalidRequirement, InvalidVersion):
-                continue
-            if is_met or name in meant:
-                continue
-            there = f"{versions[name]} is installed" if name in versions else "it is not installed"
+        lacking = [text for wanted in one.requires if (text := _lacking(wanted, versions, meant))]
+        if lacking:
             yield found(
                 "requirement",
-                f"{one.name} {one.version} needs {wanted.name}{wanted.specifier}; {there}",
+                f"{one.name} {one.version} needs {listed(lacking)}",
                 "run `provenv sync`" if here.is_ours else "install what fits, or make the environment from a lock",
                 path=here.place,
                 subject=one.name,
                 rule="Requires-Dist of its METADATA",
             )
+
+
+def _lacking(text: str, versions: Mapping[str, str], meant: Collection[str]) -> str:
+    """What is wrong with one requirement, in words; "" when it is met, or meant to be otherwise."""
+    try:
+        wanted = Requirement(text)
+        name = str(canonicalize_name(wanted.name))
+        if name in meant or (name in versions and wanted.specifier.contains(versions[name], prereleases=True)):
+            return ""
+    except (InvalidRequirement, InvalidVersion):
+        return ""
+    there = f"{versions[name]} is installed" if name in versions else "not installed"
+    return f"{wanted.name}{wanted.specifier} ({there})"
 
 
 def _beside_lock(patient: Patient, here: Environment) -> Iterator[Finding]:

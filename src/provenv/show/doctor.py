@@ -76,7 +76,7 @@ def _headline(told: Doctored, *, has_colour: bool) -> str:
 
 
 def _seen(facts: Sequence[tuple[str, str]]) -> str:
-    return "; ".join(text if name != "environment" or text != "none" else "no environment" for name, text in facts)
+    return "; ".join(f"no {name}" if text == "none" else text for name, text in facts)
 
 
 def doctor_document(told: Doctored, *, is_well: bool) -> str:
