@@ -270,3 +270,43 @@ def test_variants_by_architecture_stand_in_for_one_another() -> None:
         for one in findings(machine("H100=9.0", driver="580.65.06"), package("k", "1", *others), kind="gpu")
     }
     assert told == {"k/a.so": UNKNOWN, "k/b.so": HOLDS}
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "gpu", "levels"),
+    [
+        ("triton", "3.5.1", "H100=9.0", []),
+        ("triton", "3.5.1", "GB10=12.1", [WARNS]),
+        ("triton", "3.3.1", "B200=10.0", []),
+        ("triton", "3.2.0", "B200=10.0", [WARNS]),
+        ("triton", "3.9.0", "V100=7.0", []),
+        ("triton", "4.0.0", "GB10=12.1", [UNKNOWN]),
+        ("nvidia-cuda-nvrtc-cu12", "12.6.85", "B200=10.0", [WARNS]),
+        ("nvidia-cuda-nvrtc-cu12", "12.8.93", "B200=10.0", []),
+        ("nvidia-cuda-nvrtc", "13.2.78", "V100=7.0", [WARNS]),
+        ("nvidia-cuda-nvrtc", "14.0.1", "V100=7.0", [UNKNOWN]),
+    ],
+)
+def test_compilers_for_run_time(name: str, version: str, gpu: str, levels: list[str]) -> None:
+    here = machine(gpu, driver="580.65.06")
+    found = findings(here, package(name, version), kind="compiler")
+    assert [one.level for one in found] == levels
+    assert findings(machine(), package(name, version), kind="compiler") == []
+
+
+def test_the_remedy_for_an_old_gpu_is_an_older_compiler() -> None:
+    (found,) = findings(machine("V100=7.0"), package("nvidia-cuda-nvrtc", "13.2.78"), kind="compiler")
+    assert found.remedy == "choose an older nvidia-cuda-nvrtc"
+
+
+def test_cudnn_comes_from_one_package_with_its_parts() -> None:
+    main, ops = (
+        facts("c/libcudnn.so.9", soname="libcudnn.so.9"),
+        facts("c/libcudnn_ops.so.9", soname="libcudnn_ops.so.9"),
+    )
+    whole = package("nvidia-cudnn-cu12", "9.1", main, ops)
+    assert findings(machine(), whole, kind="cudnn") == []
+    (found,) = findings(machine(), whole, package("other", "1", ops), kind="cudnn")
+    assert (found.level, "both" in found.actual or "bring parts" in found.actual) == (WARNS, True)
+    (found,) = findings(machine(), package("nvidia-cudnn-cu12", "9.1", main), kind="cudnn")
+    assert "only libcudnn itself" in found.actual

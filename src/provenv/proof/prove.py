@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from provenv.model.finding import FAILS, HOLDS, LEVELS, UNKNOWN, Finding
+from provenv.proof.compilers import compiler_findings
 from provenv.proof.coverage import coverage_findings
 from provenv.proof.cpu import abi_findings, cpu_findings
+from provenv.proof.cudnn import cudnn_findings
 from provenv.proof.driver import driver_findings
 from provenv.proof.libc import libc_findings
 from provenv.proof.libraries import library_findings
@@ -26,6 +28,8 @@ CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     pair_findings,
     cpu_findings,
     abi_findings,
+    compiler_findings,
+    cudnn_findings,
     runtime_findings,
 )
 """From those that decide most often to those that seldom do."""
