@@ -13,7 +13,7 @@ import pytest
 from provenv.env.hold import Hold
 from provenv.events import Events
 from tests.rig.judge import judge
-from tests.worlds.house import House
+from tests.worlds.house import BASE_PYTHON, House
 
 
 def _edit(path: Path, how: str) -> None:
@@ -164,3 +164,35 @@ def test_a_half_installed_tool_is_not_on_the_path(house: House) -> None:
     assert house.give("tool", "upgrade", "alpha", "--refresh").code != 0
     assert program.is_symlink()  # as it was
     assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "one\n"
+
+
+def test_an_interpreter_of_several_names(house: House) -> None:
+    """Found as ``python3`` when the environment was made, it is ``python3.11`` to whoever looks behind the links."""
+    house.wheel("alpha")
+    house.project("alpha")
+    programs = house.root / "programs"
+    programs.mkdir()
+    (programs / "python-of-mine").symlink_to(BASE_PYTHON)
+    house.do("sync")
+    link = house.environment / "bin/python"
+    link.unlink()
+    link.symlink_to(programs / "python-of-mine")
+    house.do("verify")
+    link.unlink()
+    link.symlink_to("/bin/sh")
+    assert "bin/python" in house.give("verify").out
+
+
+def test_no_repair_is_promised_where_no_wheel_is_known(house: House) -> None:
+    house.wheel("alpha")
+    house.project("alpha")
+    house.do("sync", "--link-mode", "copy")
+    (house.environment / "provenv-receipt").unlink()
+    settings = house.environment / "pyvenv.cfg"
+    settings.write_text(settings.read_text().replace("provenv", "other"))
+    (house.site / "alpha/__init__.py").unlink()
+    house.lock_file.unlink()
+    told = house.give("verify")
+    assert told.code == 1
+    assert "--against" in told.out
+    assert "--repair" not in told.out

@@ -27,13 +27,13 @@ from provenv.flows.verify_foreign import foreign_claims
 from provenv.flows.verify_ground import Ground
 from provenv.flows.verify_judge import Judgement, judge
 from provenv.flows.verify_own import environment_findings, own_claims, settings_of, wanted_of_receipt
+from provenv.flows.verify_reasons import with_remedies_that_work, without_contradictions
 from provenv.flows.verify_records import Found, conda_claims, found_in, record_claim, record_paths
 from provenv.flows.world import World
 from provenv.model.finding import FAILS, UNKNOWN, WARNS, Finding
 from provenv.model.machine import Interpreter
 from provenv.model.plan import Wanted
 from provenv.pythons.inspect import inspect
-from provenv.store.contradiction import contradictions
 from provenv.store.store import Store
 
 __all__ = ["Verified", "Verifier"]
@@ -164,7 +164,8 @@ class Verifier:
         present = [claim for claim in claims if not _is_absent(ground, claim)]
         findings += [_absent(claim) for claim in claims if claim not in present]
         judged = judge(ground, present, workers, events, are_links_usual=self.basis in (FOREIGN, RECORD))
-        findings += self._without_contradictions(judged.findings)
+        findings += without_contradictions(self.world, self.store, claims, judged.findings)
+        findings = with_remedies_that_work(findings, claims)
         own = _environment_paths(ground, paths)
         if self.interpreter is not None and self.basis in (LOCK, RECEIPT):
             findings += environment_findings(ground, paths, self.interpreter)
@@ -183,27 +184,6 @@ class Verifier:
             files=judged.files,
             bytes=judged.bytes,
         )
-
-    def _without_contradictions(self, findings: Sequence[Finding]) -> list[Finding]:
-        """The same, where files that are as their wheel has them are told as lies of its RECORD, not as changes."""
-        changed = {one.path: one for one in findings if one.kind == "changed" and one.actual.startswith("sha256 ")}
-        replaced: dict[str, Finding] = {}
-        for claim in self.claims if changed else ():
-            tree, wanted = claim.tree, claim.wanted
-            if tree is None or wanted is None:
-                continue
-            start = tree.files + "/"
-            inside = {
-                promise.source[len(start) :]: promise.path
-                for promise in claim.promises
-                if promise.path in changed and promise.source.startswith(start)
-            }
-            local = "" if wanted.path is None else os.path.join(self.world.directory, wanted.path)
-            for path, digest in contradictions(tree, self.store.blob(tree.sha256) or local, inside).items():
-                one = changed[inside[path]]
-                if one.actual == f"sha256 {digest.hex()}":
-                    replaced[one.path] = _contradiction(one, tree.filename)
-        return [replaced.get(one.path, one) if one.kind == "changed" else one for one in findings]
 
     # -- what was promised --------------------------------------------------------------------------------
 
@@ -357,19 +337,6 @@ def _absent(claim: Claim) -> Finding:
         actual="nothing",
         remedy="`provenv verify --repair` installs it",
         rule=claim.basis,
-    )
-
-
-def _contradiction(one: Finding, filename: str) -> Finding:
-    return Finding(
-        level=FAILS,
-        kind="contradiction",
-        subject=one.subject,
-        path=one.path,
-        expected=f"{one.expected}, as RECORD of {filename} says",
-        actual=f"{one.actual}, as {filename} has it",
-        remedy="the wheel contradicts itself: tell who made it, or take another version",
-        rule="PEP 427: installation fails when a file is not correctly hashed in RECORD",
     )
 
 

@@ -273,11 +273,11 @@ def _own_fault(
     if not paths.is_windows and (name.startswith(("python", "pypy")) or name == "lib64"):
         target = {"python": interpreter.base_executable, "lib64": "lib"}.get(name, "python")
         actual = ground.target(path) if os.path.islink(full) else _kind(full)
-        return (
-            None
-            if actual == target
-            else (f"a link to {target}", f"a link to {actual}" if os.path.islink(full) else actual)
-        )
+        # One interpreter has several names: `python3` and `python3.11`, and so was it found when it was made.
+        is_same = name == "python" and os.path.islink(full) and os.path.realpath(actual) == os.path.realpath(target)
+        if actual == target or (is_same and os.path.isabs(actual)):
+            return None
+        return f"a link to {target}", f"a link to {actual}" if os.path.islink(full) else actual
     if os.path.islink(full) or not os.path.isfile(full):
         return "a file", _kind(full)
     if name == "pyvenv.cfg":
@@ -304,8 +304,11 @@ def _wrong_setting(settings: dict[str, str], interpreter: Interpreter) -> tuple[
     }
     for key, value in wanted.items():
         told = settings.get(key, "")
-        # A newer patch of the same Python fits.
-        is_same = told.split(".")[:2] == value.split(".")[:2] if key == "version" else told == value
+        is_same = told == value
+        if key == "version":  # a newer patch of the same Python fits
+            is_same = told.split(".")[:2] == value.split(".")[:2]
+        elif key == "home" and os.path.isabs(told):  # of which `/bin` may be another name
+            is_same = os.path.realpath(told) == os.path.realpath(value)
         if not is_same:
             return f"{key} = {value}", f"{key} = {settings.get(key)}"
     return None
