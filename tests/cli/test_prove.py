@@ -401,3 +401,43 @@ def test_an_old_driver_is_told_by_rules_alone(house: House, monkeypatch: pytest.
     assert "NVIDIA driver 525.60.13 or newer" in message
     assert "driver 520.61.05" in message
     assert not house.environment.exists()
+
+
+# -- the story ----------------------------------------------------------------------------------------------
+
+
+def test_loose_requirements_on_an_old_driver_end_before_anything_is_installed(
+    house: House, pytorch: TorchIndex
+) -> None:
+    house.wheel("trainers", "4.0", ("torch>=2.9",))
+    loose = house.directory / "requirements.txt"
+    loose.write_text("torch\ntrainers\nnvidia-cuda-runtime-cu11\nnvidia-cuda-runtime-cu12\n")
+    write(house, target("lab", gpus='"A100"', driver="520.61.05"))
+    before = house.project_file.read_bytes()
+    message = house.refused("add", "--no-sync", "-r", str(loose))
+    assert "NVIDIA driver 525.60.13 or newer" in message
+    assert "520.61.05" in message
+    assert house.project_file.read_bytes() == before
+    assert not house.lock_file.exists()
+    assert not house.environment.exists()
+
+
+def test_many_files_without_code_are_one_line(house: House) -> None:
+    libraries: dict[str, str | bytes] = {
+        f"many/lib{number}x.so": build_elf(soname=f"lib{number}x.so", sections={".nv_fatbin": container([Code("80")])})
+        for number in range(40)
+    }
+    wheel = house.wheel("many", "1.0", files=libraries, tags="py3-none-manylinux_2_17_x86_64")
+    said = house.give("prove", str(wheel), "--machine", machine(house, "B200", B200))
+    assert said.out.count("fails gpu") == 1, said.out
+    assert "no module of 40 files runs (needed: code for NVIDIA B200 (compute capability 10.0))" in said.out
+    assert house.give("prove", "-v", str(wheel), "--machine", machine(house, "B200", B200)).out.count("fails gpu") == 40
+
+
+def test_what_strangers_wrote_does_not_reach_the_terminal(house: House) -> None:
+    library = build_elf(soname="libx.so", needed=["lib\x1b[31mred\u202e.so.1"])
+    wheel = house.wheel("odd", "1.0", files={"odd/libx.so": library}, tags="py3-none-manylinux_2_17_x86_64")
+    said = house.give("prove", "-v", str(wheel), "--machine", machine(house, "B200", B200))
+    assert "red" in said.out
+    assert "\x1b" not in said.out
+    assert "\u202e" not in said.out

@@ -16,7 +16,7 @@ __all__ = ["finding_document", "machine_text", "prove_document", "prove_text"]
 _STYLES = {FAILS: "red", UNKNOWN: "yellow", WARNS: "yellow", HOLDS: "green"}
 _MOST = 12
 """Findings of one level that are shown of one machine."""
-_MOST_NAMES = 6
+_MOST_NAMES = 12
 
 
 def machine_text(hardware: Hardware) -> str:
@@ -62,13 +62,13 @@ def _proof(proof: Proof, *, has_colour: bool, is_verbose: bool) -> Iterator[str]
         for group in shown if is_verbose else shown[:_MOST]:
             yield from _group(group, has_colour=has_colour)
         if not is_verbose and len(shown) > _MOST:
-            yield f"  and {len(shown) - _MOST} more that {level} (--verbose shows all)"
+            yield f"  and {len(shown) - _MOST} more that {_word(level, 2)} (--verbose shows all)"
     if proof.local:
         yield f"  not looked at, as they are worked on: {clean(', '.join(proof.local))}"
 
 
 def _word(level: str, count: int) -> str:
-    """``1 fails``, ``2 fail``."""
+    """``1 fails``, ``2 fail``, ``2 unknown``."""
     if level == UNKNOWN:
         return level
     return level if count == 1 else level[:-1]
@@ -81,9 +81,9 @@ def _grouped(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
         actual = finding.actual
         if finding.subject and finding.kind in ("unread", "unbuilt"):
             actual = actual.rpartition(": ")[2]
-        if finding.kind == "gpu" and finding.level == WARNS:
+        if finding.kind == "gpu":
             actual = finding.expected
-        alike = finding.kind in ("unread", "unbuilt", "glibc", "libstdc++", "driver") or finding.level != FAILS
+        alike = finding.kind in ("unread", "unbuilt", "glibc", "libstdc++", "driver", "gpu") or finding.level != FAILS
         key = (finding.kind, actual, finding.remedy, "" if alike else f"{finding.subject} {finding.path}")
         groups.setdefault(key, []).append(finding)
     yield from groups.values()
@@ -99,7 +99,8 @@ def _group(group: Sequence[Finding], *, has_colour: bool) -> Iterator[str]:
     where = f" {first.path}" if first.path and len(group) == 1 else ""
     actual = first.actual if len(group) == 1 else first.actual.removeprefix(f"{_subject(first)} ")
     if len(group) > 1 and first.kind == "gpu":
-        actual = f"only some modules of {len(group)} files run"
+        running = "no module" if first.level == FAILS else "only some modules"
+        actual = f"{running} of {len(group)} files {'runs' if first.level == FAILS else 'run'}"
     yield f"  {word} {clean(first.kind)} {clean(named)}{clean(where)}".rstrip()
     needs = f" (needed: {clean(first.expected)})" if first.expected else ""
     yield f"    {clean(actual)}{needs}"
