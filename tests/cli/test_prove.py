@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sys
@@ -104,7 +105,6 @@ def test_five_machines_and_a_foreign_lock_that_stays_as_it_is(house: House, pyto
     wheel = next(pytorch.directory.joinpath("cu126").glob("torch-2.10.0*.whl"))
     runtime = next(house.server.directory.glob("nvidia_cuda_runtime_cu12*.whl"))
     house.project("torch", requires_python=">=3.12")
-    import hashlib
 
     def row(path: Path, url: str) -> str:
         return f'{{ url = "{url}", hash = "sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}", size = 1 }}'
@@ -441,3 +441,40 @@ def test_what_strangers_wrote_does_not_reach_the_terminal(house: House) -> None:
     assert "red" in said.out
     assert "\x1b" not in said.out
     assert "\u202e" not in said.out
+
+
+# -- locks of others ----------------------------------------------------------------------------------------
+
+
+def foreign(house: House, name: str, wheel: Path) -> Path:
+    """The lock of another tool that holds one wheel of the index, by its hash."""
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    file = f'{{file = "{wheel.name}", hash = "sha256:{digest}"}}'
+    texts = {
+        "requirements.txt": f"fast==1.0 --hash=sha256:{digest}\n",
+        "poetry.lock": f'[[package]]\nname = "fast"\nversion = "1.0"\noptional = false\npython-versions = ">=3.8"\n'
+        f'files = [{file}]\n\n[metadata]\nlock-version = "2.0"\npython-versions = ">=3.8"\ncontent-hash = "x"\n',
+        "pdm.lock": '[metadata]\ngroups = ["default"]\nlock_version = "4.5.0"\n\n'
+        f'[[package]]\nname = "fast"\nversion = "1.0"\ngroups = ["default"]\nfiles = [{file}]\n',
+        "pylock.toml": 'lock-version = "1.0"\ncreated-by = "somebody"\n[[packages]]\nname = "fast"\nversion = "1.0"\n'
+        f'index = "{house.server.url}"\n[[packages.wheels]]\nname = "{wheel.name}"\n'
+        f'url = "{house.server.url.removesuffix("simple/")}files/{wheel.name}"\nhashes = {{ sha256 = "{digest}" }}\n',
+    }
+    path = house.directory / name
+    path.write_text(texts[name])
+    return path
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "poetry.lock", "pdm.lock", "pylock.toml"])
+def test_locks_of_all_tools(house: House, name: str) -> None:
+    library = build_elf(soname="libfast.so", version_needs={"libc.so.6": ["GLIBC_2.99"]})
+    wheel = house.wheel("fast", "1.0", files={"fast/libfast.so": library}, tags="py3-none-manylinux_2_17_x86_64")
+    lock = foreign(house, name, wheel)
+    before = lock.read_bytes()
+    document = told(house, str(lock), "--machine", machine(house, "B200", B200))
+    assert levels(document, "glibc") == {"B200": ["fails"]}, json.dumps(document, indent=1)
+    assert lock.read_bytes() == before
+    lock.write_bytes(before.replace(hashlib.sha256(wheel.read_bytes()).hexdigest().encode(), b"0" * 64))
+    shutil.rmtree(house.cache)
+    document = told(house, str(lock), "--machine", str(house.directory / "B200.toml"))
+    assert document["verdict"] == "unknown", "another file is not what was locked"
