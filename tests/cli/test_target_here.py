@@ -407,3 +407,22 @@ def test_machines_as_people_see_them(house: House, machine: str, lines: list[str
     shown = house.do("machine", "show").out
     for line in lines:
         assert line in shown, shown
+
+
+def test_a_machine_that_cannot_be_stood_on(house: House, tmp_path: Path) -> None:
+    house.monkeypatch.setenv("PROVENV_MACHINE", str(tmp_path / "gone.toml"))
+    assert "gone.toml" in house.refused("machine", "show")
+    (tmp_path / "gone.toml").write_text("system = 5")
+    assert "gone.toml: " in house.refused("machine", "record")
+
+
+def test_a_broken_project_is_no_matter(house: House) -> None:
+    house.project_file.write_text("[project")
+    assert "system     linux" in house.do("machine", "show").out
+    house.project_file.write_bytes(b"\xff")
+    assert "system     linux" in house.do("machine", "show").out
+
+
+def test_a_file_that_cannot_be_written(house: House) -> None:
+    assert "none/node.toml" in house.refused("machine", "record", "--output", "none/node.toml")
+    assert not list(house.directory.iterdir())

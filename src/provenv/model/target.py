@@ -158,7 +158,7 @@ class Target:
             musl=self.musl,
             macos=self.macos,
             glibcxx=self.glibcxx,
-            sonames=None if recorded is None else recorded.sonames,
+            sonames=recorded.sonames if recorded is not None and platform_of(recorded) == self.platform else None,
             cpu=self.cpu,
             rocm=None if recorded is None else recorded.rocm,
             is_wsl=recorded is not None and recorded.is_wsl,
