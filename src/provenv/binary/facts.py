@@ -97,8 +97,8 @@ def facts_of(path: str, data: Readable, scanner: Scanner, gfx: Iterable[str] = (
 _PYTHON_SYMBOLS = {"PyModule_Create2", "PyModuleDef_Init", "PyUnstable_Module_SetGIL", "Py_MOD_GIL", "_Py_DecRefShared"}
 
 
-_TORCH = re.compile(rf"(?<![0-9])({'|'.join(FAMILIES['torch'])})(?=[0-9]|[a-z][a-z][EI])")
-"""The length-prefixed namespace, then the next length or an operator: ``12at`` is part of another name."""
+_TORCH = re.compile(rf"N[KRO]*({'|'.join(FAMILIES['torch'])})(?=[0-9]|[a-z][a-z][EI])")
+"""The outermost namespace, then the next length or an operator: ``N4llvm2at`` and ``12at`` are other names."""
 
 
 def symbol_family(name: str) -> str | None:
