@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import time
+
 import pytest
 
 from provenv.doctor.ci import ci_findings
@@ -162,6 +165,9 @@ def test_what_an_image_gets_of_this_computer() -> None:
         ("password = 'pypi-AgE" + "I" * 40 + "'", 1),
         ("key = 'AKIA" + "A" * 16 + "'", 1),
         ("# https://host.example:8080/path@version", 0),
+        ("DATABASE: postgres://root:rootpass@database:5432/tests", 0),
+        ("DATABASE: postgres://root:rootpass@database.host.example/tests", 1),
+        ("index = http://root:rootpass@127.0.0.1:8000/simple", 0),
     ],
 )
 def test_secrets_in_texts(text: str, count: int) -> None:
@@ -169,3 +175,23 @@ def test_secrets_in_texts(text: str, count: int) -> None:
     found = list(secret_findings(Patient(tree=tree)))
     assert len(found) == count
     assert not any("hunter22" in str(one.actual) for one in found)
+
+
+_PIECES = ("pip install ", "curl ", "| sh", "\\\n", "\n", "FROM ", "RUN ", "<<X\n", "X\n", "COPY . .", "${", "}", "'",
+           '"', "a", "://", "python-version: ", "[3.10, ", "- 3.10\n", "image: ", ":", "@", "-r ", " && ", "ENV TOKEN=",
+           "USER ", "uses: a/b@main")  # fmt: skip
+
+
+def test_no_text_is_too_strange_or_takes_long() -> None:
+    dice = random.Random(11)
+    begin = time.perf_counter()
+    for _ in range(400):
+        text = "".join(dice.choices(_PIECES, k=dice.randint(1, 60)))
+        ci(text)
+        docker(text)
+    for piece in (*_PIECES, "a.", "curl", "TOKEN", "a://b:c", "https://a:bcd@e.f "):
+        long = piece * (500_000 // len(piece))
+        ci(long[:60_000])
+        docker(long[:60_000])
+        list(secret_findings(Patient(tree=Tree(texts={"a.txt": long}))))
+    assert time.perf_counter() - begin < 20

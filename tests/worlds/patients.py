@@ -199,6 +199,14 @@ def _cudas(clean: Clean) -> None:
     clean.change_project('"torch>=2"', '"torch>=2", "nvidia-cublas-cu11", "nvidia-cublas-cu12"')
 
 
+def _compiler(clean: Clean) -> None:
+    program = clean.toolkit("11.8.0") / "bin/nvcc"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    clean.set("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+
 def _shadowed(clean: Clean) -> None:
     place = clean.house.root / "libraries"
     place.mkdir()
@@ -263,6 +271,7 @@ MISTAKES: dict[str, tuple[Mistake, tuple[str, ...]]] = {
         lambda clean: clean.set("CUDA_PATH", str(clean.toolkit("13.0.1"))),
         ("toolkit",),
     ),
+    "compiler of another CUDA": (_compiler, ("toolkit",)),
     "library path before wheels": (_shadowed, ("library-path",)),
     "two CUDAs": (_cudas, ("two-cudas",)),
     "torchvision of another torch": (_pairs, ("pair",)),

@@ -19,7 +19,7 @@ _INSTALLS = re.compile(
     r"\bpip3?\s+install\b|\b(?:uv|provenv|poetry|pdm)\s+(?:sync|install)\b|\bconda\s+(?:install|env)\b"
 )
 _SECRET = re.compile(
-    r"\b(\w*(?:TOKEN|PASSWORD|PASSWD|SECRET|API_?KEY|ACCESS_KEY)\w*)\s*[= ]\s*[\"']?([^\s\"'$]{6,})", re.I
+    r"\b(\w{0,40}(?:TOKEN|PASSWORD|PASSWD|SECRET|API_?KEY|ACCESS_KEY)\w{0,40})\s*[= ]\s*[\"']?([^\s\"'$]{6,})", re.I
 )
 _CUDA_BASE = re.compile(r"(?:^|/)nvidia/cuda:(\d+)\.")
 

@@ -13,8 +13,8 @@ __all__ = ["command_findings", "pip_installs"]
 
 _PIP = re.compile(r"(?:^|[\s/\"'\[(])(?:uv\s+)?pip3?(?:\.\d+)?\s+install\s+(.*)", re.DOTALL)
 _SYNC = re.compile(r"(?:^|\s)(uv|provenv)\s+sync\b(.*)", re.DOTALL)
-_PIPED = re.compile(r"\b(?:curl|wget)\b[^|;&]*\|\s*(?:sudo\s+)?(?:\w+=\S+\s+)*(?:env\s+)?(ba|z|da|k)?sh\b")
-_PIPED_PYTHON = re.compile(r"\b(?:curl|wget)\b[^|;&]*\|\s*(?:sudo\s+)?python[\d.]*\b")
+_PIPED = re.compile(r"\b(?:curl|wget)\b[^|;&]{0,1000}\|\s*(?:sudo\s+)?(?:\w+=\S+\s+)*(?:env\s+)?(ba|z|da|k)?sh\b")
+_PIPED_PYTHON = re.compile(r"\b(?:curl|wget)\b[^|;&]{0,1000}\|\s*(?:sudo\s+)?python[\d.]*\b")
 _SUBSTITUTED = re.compile(r"\b(?:ba|z)?sh\s+(?:-c\s+[\"']?\$\(|<\()\s*(?:curl|wget)\b")
 _OF_INTEREST = re.compile(r"\b(?:pip3?(?:\.\d+)?|sync|curl|wget)\b")
 _TEMPLATE = re.compile(r"\$?\{\{[^{}]*\}\}")

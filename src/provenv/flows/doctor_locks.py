@@ -106,11 +106,19 @@ _KEYS = {
 
 
 def _change(old: object, new: object) -> str:
-    if not (isinstance(new, list) and isinstance(old, list)):
-        return ""
-    parts = [f"`{text}` is new" for text in new if text not in old]
-    parts += [f"`{text}` is gone" for text in old if text not in new]
+    before, after = _items(old), _items(new)
+    parts = [f"{text} is new" for text in after if text not in before]
+    parts += [f"{text} is gone" for text in before if text not in after]
     return f": {', '.join(parts[:3])}" if parts else ""
+
+
+def _items(value: object) -> list[str]:
+    """The requirements of a list, or of a table of lists with the names of these; a text by itself."""
+    if isinstance(value, dict):
+        return [f"{item} in `{key}`" for key, items in value.items() for item in _items(items)]
+    if isinstance(value, list):
+        return [f"`{item}`" for item in value]
+    return [f"`{value}`"] if value else []
 
 
 def _texts(lines: tuple[Line, ...]) -> list[str]:

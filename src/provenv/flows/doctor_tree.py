@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 from provenv.doctor.ci import is_ci_file
@@ -130,11 +131,22 @@ def _tracked(store: str, common: str) -> frozenset[str] | None:
         return None
 
 
+def _of_user(home: str) -> Iterator[str]:
+    """Where the user's own patterns are: where git's settings say, else where git looks by itself."""
+    for path in (f"{home}/.gitconfig", f"{home}/.config/git/config"):
+        match = re.search(r"^\s*excludesfile\s*=\s*\"?([^\"\n]+)", read_text(path) or "", re.MULTILINE | re.IGNORECASE)
+        if match:
+            place = match[1].strip()
+            yield home + place[1:] if place.startswith("~/") else os.path.join(home, place)
+            return
+    yield f"{home}/.config/git/ignore"
+
+
 def _rules(
     top: str, common: str, prefix: str, directory: str, texts: dict[str, str], environments: list[str], home: str
 ) -> Iterator[Rule]:
     """From those that count least to those that decide."""
-    for path in (f"{home}/.config/git/ignore", f"{common}/info/exclude"):
+    for path in (*_of_user(home), f"{common}/info/exclude"):
         yield from rules_of(read_text(path) or "")
     above = ""
     for part in prefix.split("/"):
