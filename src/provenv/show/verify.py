@@ -13,6 +13,7 @@ __all__ = ["verify_document", "verify_text"]
 
 _STYLES = {FAILS: "red", UNKNOWN: "yellow", WARNS: "yellow"}
 _MOST_OF_PACKAGE = 8
+_MOST_PACKAGES = 24
 _WEAK = {
     "RECORD": "RECORD lies in the environment itself: it shows damage, but no forgery",
     "receipt": "the receipt lies in the environment itself: the lock of a project proves more",
@@ -41,12 +42,15 @@ _WORDS = {
 def verify_text(found: Verified, *, has_colour: bool = False, is_verbose: bool = False) -> str:
     """Findings by package, then one line that says what was compared with what, without a final line end."""
     lines: list[str] = []
-    for subject, findings in _by_subject(found.findings):
+    subjects = list(_by_subject(found.findings))
+    for subject, findings in subjects if is_verbose else subjects[:_MOST_PACKAGES]:
         lines.append(styled(clean(subject or "the environment"), "bold", has_colour=has_colour))
         shown = findings if is_verbose else findings[:_MOST_OF_PACKAGE]
         lines += [line for finding in shown for line in _lines(finding, has_colour=has_colour)]
         if len(shown) < len(findings):
             lines.append(f"  and {len(findings) - len(shown)} more (--verbose shows all)")
+    if len(subjects) > _MOST_PACKAGES and not is_verbose:
+        lines.append(f"and {count_text(len(subjects) - _MOST_PACKAGES, 'more package')} (--verbose shows all)")
     if lines:
         lines.append("")
     if is_verbose and found.notes:
