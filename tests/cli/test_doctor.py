@@ -39,10 +39,10 @@ def machine(driver: str | None, *gpus: tuple[str, tuple[int, int]]) -> Hardware:
     )
 
 
-def examined(house: House, hardware: Hardware) -> list[tuple[str, str]]:
+def examined(house: House, hardware: Hardware, cache: str = "cache") -> list[tuple[str, str]]:
     world = World(
         directory=str(house.directory),
-        cache=str(house.cache),
+        cache=str(house.root / cache),
         events=Events(),
         now=time.time(),
         variables={"HOME": str(house.home)},
@@ -188,6 +188,19 @@ def test_bytes_that_were_read_before_tell_more_than_rules(house: House) -> None:
     assert compiled_facts(store, hashlib.sha256(wheel.read_bytes()).hexdigest(), wheel.name)
     assert examined(house, hardware) == [("fails", "gpu")]
     assert examined(house, machine("580.65.06", ("NVIDIA H100", (9, 0)))) == []
+
+
+def test_facts_that_the_lock_carries_are_enough(house: House) -> None:
+    clean = Clean(house)
+    code = build_elf(sections={".nv_fatbin": container([Code("90")])})
+    house.wheel("kernels", "1.0", files={"kernels/ops.so": code})
+    clean.change_project('"alpha>=1"', '"alpha>=1", "kernels"')
+    house.do("lock", "--prove")
+    hardware = machine("580.65.06", ("Tesla V100", (7, 0)))
+    assert examined(house, hardware, "another") == [("fails", "gpu")], "what is installed, by its hash"
+    shutil.rmtree(house.environment)
+    assert examined(house, hardware, "another") == [("fails", "gpu")], "what would be"
+    assert not (house.root / "another").exists()
 
 
 TARGETS = """

@@ -31,12 +31,18 @@ def _platform(hardware: Hardware) -> str:
 
 def _packages(patient: Patient) -> Sequence[Package]:
     """What is installed, else what every installation of the lock holds: a version that only some have says nothing."""
+    lock = patient.own_lock or (patient.locks[0] if patient.locks else None)
+    known: Mapping[str, tuple[FileFacts, ...]] = {} if lock is None else lock.facts
+    chosen: list[tuple[str, str, tuple[FileFacts, ...] | None]] = []
     if patient.environment is not None and patient.environment.distributions:
-        chosen = [(one.name, one.version, one.facts) for one in patient.environment.distributions]
-    else:
-        lock = patient.own_lock or (patient.locks[0] if patient.locks else None)
-        versions: Mapping[str, tuple[str, ...]] = {} if lock is None else lock.versions
-        chosen = [(name, several[0], None) for name, several in versions.items() if len(several) == 1]
+        for one in patient.environment.distributions:
+            chosen.append((one.name, one.version, known.get(one.sha256) if one.facts is None else one.facts))
+    elif lock is not None:
+        for name, several in lock.versions.items():
+            hashes = lock.hashes.get(name, ())
+            if len(several) == 1:
+                # Of several wheels nobody knows here which one this machine would take.
+                chosen.append((name, several[0], known[hashes[0]] if len(hashes) == 1 else None))
     return [
         Package(name=name, version=version, facts=facts, build=build_of(version)) for name, version, facts in chosen
     ]

@@ -52,6 +52,10 @@ class Lock:
     """Normalised name -> every version that it has."""
     always: frozenset[str] = frozenset()
     """Packages that every installation holds; only of a lock that provenv wrote."""
+    facts: Mapping[str, tuple[FileFacts, ...]] = field(default_factory=dict)
+    """SHA-256 of wheels -> what the lock tells of their compiled files."""
+    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Package -> those of its wheels that ``facts`` tell of."""
     stale: str = ""
     """Why it no longer fits the project, in words; "" when it does, or when nobody can tell."""
     problem: str = ""
@@ -71,6 +75,8 @@ class Distribution:
     is_foreign: bool = False
     """The environment is provenv's, and another tool put this there or changed it."""
     is_editable: bool = False
+    sha256: str = ""
+    """Of its wheel, where the receipt knows it."""
     requires: tuple[str, ...] = ()
     """Its ``Requires-Dist`` lines that hold for this Python, without markers and extras' own."""
     facts: tuple[FileFacts, ...] | None = None

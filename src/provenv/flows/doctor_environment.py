@@ -115,6 +115,7 @@ def _distributions(
             installer=installer,
             is_foreign=receipt is not None and sha256 is None,
             is_editable='"editable"' in (read_text(f"{root}/{site}/{entry}/direct_url.json") or ""),
+            sha256=sha256 or "",
             requires=tuple(_requires(read_text(f"{root}/{site}/{entry}/METADATA") or "", markers)),
             facts=None if sha256 is None or store is None else _facts(store, sha256),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from provenv.convert.detect import read_lock
@@ -14,6 +14,7 @@ from provenv.env.scan import normalised
 from provenv.errors import InputError, ProvenvError
 from provenv.flows import files
 from provenv.flows.aimed_target import text_of
+from provenv.flows.prove_carried import carried_of
 from provenv.lockfile.read import parse
 from provenv.lockfile.seal import is_as_written
 from provenv.model.project import Line, Project
@@ -49,6 +50,7 @@ def _own(data: bytes, name: str, project: Project | None) -> Lock:
     document = parse(data, name)
     packages = document["packages"]
     inputs = document.get("tool", {}).get("provenv", {})
+    facts = {sha256: carried.files for sha256, carried in carried_of(document).items()}
     return Lock(
         path=name,
         form="pylock",
@@ -56,8 +58,15 @@ def _own(data: bytes, name: str, project: Project | None) -> Lock:
         always=frozenset(one["name"] for one in packages if "marker" not in one and "directory" not in one)
         if inputs
         else frozenset(),
+        facts=facts,
+        hashes={one["name"]: _hashes(one, facts) for one in packages},
         stale=_stale(data, inputs, project) if inputs and project is not None else "",
     )
+
+
+def _hashes(package: Mapping[str, Any], known: Collection[str]) -> tuple[str, ...]:
+    told = (str(wheel.get("hashes", {}).get("sha256", "")) for wheel in package.get("wheels", ()))
+    return tuple(sha256 for sha256 in told if sha256 in known)
 
 
 def _versions(pairs: Iterator[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:
