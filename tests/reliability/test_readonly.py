@@ -357,3 +357,16 @@ def test_a_part_of_the_store_on_another_device(house: House, apart: str) -> None
     assert "nothing to do" in done.stderr
     assert house.installed() == {"alpha": "1.0", "beta": "1.0"}
     assert list((house.cache / "store/v1").rglob(".new-*")) == []
+
+
+@needs_users
+def test_what_an_administrator_replaces_stays_that_of_its_owner(house: House) -> None:
+    house.wheel("alpha")
+    house.wheel("beta")
+    house.project("alpha")
+    house.do("lock")
+    for path in (house.project_file, house.lock_file):
+        os.chown(path, 65534, 65534)
+    house.do("add", "beta", "--no-sync")
+    assert "beta" in house.lock_file.read_text()
+    assert {path.stat().st_uid for path in (house.project_file, house.lock_file)} == {65534}

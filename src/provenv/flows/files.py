@@ -44,7 +44,7 @@ def replace(path: str, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            _keep_mode(path, temporary)
+            _keep_owner_and_mode(path, temporary)
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)
@@ -55,11 +55,15 @@ def replace(path: str, data: bytes) -> None:
         ) from error
 
 
-def _keep_mode(path: str, temporary: str) -> None:
+def _keep_owner_and_mode(path: str, temporary: str) -> None:
+    """What an administrator replaces stays that of its owner."""
     try:
-        os.chmod(temporary, os.stat(path).st_mode & 0o7777)
+        status = os.stat(path)
     except FileNotFoundError:
         return
+    if hasattr(os, "geteuid") and os.geteuid() == 0 != status.st_uid:
+        os.chown(temporary, status.st_uid, status.st_gid)
+    os.chmod(temporary, status.st_mode & 0o7777)
 
 
 def remove(path: str) -> None:

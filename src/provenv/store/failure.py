@@ -15,7 +15,7 @@ __all__ = ["told_as_install_error"]
 _HINTS = {
     errno.ENOSPC: "free some space on that disk and run the command again",
     errno.EDQUOT: "your quota on that disk is used up: free some space and run the command again",
-    errno.EROFS: "the file system is read-only",
+    errno.EROFS: "mount it writable, or choose another place (--cache-dir for the store)",
     errno.EACCES: "check who owns that directory",
     errno.EPERM: "check who owns that directory",
     errno.ENOLCK: "the file system knows no locks, and without them this is not safe",
