@@ -10,8 +10,6 @@ from fnmatch import fnmatchcase
 from provenv.archives.zip import read_archive
 from provenv.binary.facts import FileFacts
 from provenv.errors import IntegrityError, ProvenvError
-from provenv.flows.download import fetch_blobs
-from provenv.flows.named_places import check_places
 from provenv.flows.prove_parts import Part, sha256_of_file
 from provenv.flows.world import World
 from provenv.model.plan import Wanted
@@ -138,6 +136,10 @@ class Facts:
         return os.path.join(self._world.directory, item.path or "")
 
     def _fetch(self, items: Sequence[Wanted]) -> None:
+        # Most commands that prove fetch nothing.
+        from provenv.flows.download import fetch_blobs
+        from provenv.flows.named_places import check_places
+
         remote = [item for item in items if item.path is None and item.url is not None]
         for item in items:
             if item not in remote:

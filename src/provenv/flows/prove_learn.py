@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from provenv.flows.aimed import Aim
-from provenv.flows.look import file_owners
 from provenv.flows.prove_carried import carried_of
 from provenv.flows.prove_facts import Facts
 from provenv.flows.prove_known import wheel_for
@@ -61,7 +60,7 @@ def learn(
     """
     tables = own_rules(world)
     spots = {spot.name: spot for spot in spots_of(world, tables)} if declared_targets(world) else {}
-    facts = Facts(world, world.store(), carried_of(old or {}), is_fetching=is_fetching, owners=file_owners(world))
+    facts = Facts(world, world.store(), carried_of(old or {}), is_fetching=is_fetching, owners=aimed["file_owners"])
     until = None if budget is None else time.monotonic() + budget
     learned = Learned()
     solved = first if first is not None else solve(aimed)

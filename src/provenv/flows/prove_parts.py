@@ -7,25 +7,23 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from packaging.tags import parse_tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from provenv.binary.facts import FileFacts
-from provenv.convert.foreign import ForeignLock
 from provenv.errors import InputError
 from provenv.flows.aim import aim
 from provenv.flows.choice import Choice
 from provenv.flows.here import name_of, target_here
 from provenv.flows.prove_spots import Spot
 from provenv.flows.ready import Ready
-from provenv.flows.required import required
 from provenv.flows.select import select_items
-from provenv.flows.select_anew import select_for
-from provenv.flows.verify_wheels import Shelf
 from provenv.flows.world import World
-from provenv.lockfile.read import parse
 from provenv.model.plan import Unbuilt, Wanted
-from provenv.store.store import Store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from provenv.convert.foreign import ForeignLock
+    from provenv.store.store import Store
 
 __all__ = ["Part", "parts_of_foreign", "parts_of_lock", "parts_of_wheel", "sha256_of_file"]
 
@@ -51,6 +49,9 @@ class Part:
 
 def parts_of_lock(world: World, data: bytes, choice: Choice, spot: Spot) -> list[Part]:
     """What one machine installs from the project's lock. Raises InputError when the lock was not made for it."""
+    from provenv.flows.select_anew import select_for
+    from provenv.lockfile.read import parse
+
     if spot.interpreter is not None and spot.chosen is None:
         target = name_of(target_here(world, data, spot.interpreter))
         items = select_items(world, data, spot.interpreter, choice, target)
@@ -89,6 +90,9 @@ def parts_of_foreign(
     world: World, store: Store, lock: ForeignLock, spot: Spot, *, extras: Sequence[str], groups: Sequence[str]
 ) -> list[Part]:
     """What one machine installs from another tool's lock: of every package the wheel that fits it best."""
+    from provenv.flows.required import required
+    from provenv.flows.verify_wheels import Shelf
+
     shelf = Shelf(world, store, lock, None, spot.target.tags())
     found: dict[str, Part] = {}
     for package in required(lock, spot.environment, extras=extras, groups=groups):
@@ -117,6 +121,8 @@ def _loose(lock: ForeignLock) -> str:
 
 def parts_of_wheel(path: str, spot: Spot) -> list[Part]:
     """One wheel. Raises InputError when the name of the file is none of a wheel."""
+    from packaging.tags import parse_tag
+
     filename = os.path.basename(path)
     try:
         name, version, _, tags = parse_wheel_filename(filename)
