@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from provenv.binary.elf import is_elf, read_elf
 from provenv.binary.reading import Cut, InMemory
+from provenv.stack.tables import numbers_if_any
 
 __all__ = ["c_library", "sonames", "symbol_versions"]
 
@@ -69,7 +70,7 @@ def symbol_versions(root: str, architecture: str, soname: str) -> Sequence[str]:
 def c_library(root: str, architecture: str) -> tuple[str, tuple[int, int]] | None:
     """``("glibc", (2, 36))`` or ``("musl", (1, 2))``; None when neither is found."""
     versions = [version.removeprefix("GLIBC_") for version in symbol_versions(root, architecture, "libc.so.6")]
-    known = [tuple(int(part) for part in text.split(".")) for text in versions if text.replace(".", "").isdecimal()]
+    known = [found for text in versions if (found := numbers_if_any(text)) is not None and len(found) > 1]
     if known:
         newest = max(known)
         return "glibc", (newest[0], newest[1])

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from provenv.model.hardware import Gpu, Hardware
 from provenv.probe.libraries import c_library, sonames, symbol_versions
 from provenv.probe.nvidia import Driver, is_likely, kernel_driver, listed_gpus, named_gpu, pci_gpus, user_mode
-from provenv.stack.tables import Tables
+from provenv.stack.tables import Tables, numbers_if_any
 
 __all__ = ["read_machine", "read_root"]
 
@@ -153,7 +153,7 @@ def _architecture_of(root: str) -> str:
 
 def _newest(versions: Sequence[str], prefix: str) -> str | None:
     texts = [version.removeprefix(prefix) for version in versions if version.startswith(prefix)]
-    known = [tuple(int(part) for part in text.split(".")) for text in texts if text.replace(".", "").isdecimal()]
+    known = [found for text in texts if (found := numbers_if_any(text)) is not None]
     return ".".join(map(str, max(known))) if known else None
 
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from provenv.model.finding import FAILS, HOLDS, UNKNOWN, WARNS, Finding
 from provenv.proof.subject import Case, Package
 from provenv.stack.drivers import DriverFloor, driver_floor
-from provenv.stack.tables import numbers
+from provenv.stack.tables import numbers, numbers_if_any
 
 __all__ = ["cuda_major", "driver_findings"]
 
@@ -23,13 +23,13 @@ def cuda_major(case: Case, package: Package) -> tuple[int, str, str] | None:
     for facts in package.facts or ():
         for soname in (*facts.needed, facts.soname):
             major = soname.removeprefix(_RUNTIME).partition(".")[0]
-            if soname.startswith(_RUNTIME) and major.isdecimal() and _has_no_sibling(package, facts.path):
+            if soname.startswith(_RUNTIME) and numbers_if_any(major) and _has_no_sibling(package, facts.path):
                 how = "is" if soname == facts.soname else "needs"
                 return int(major), facts.path, f"{facts.path} {how} {soname}"
     for fact in case.tables.rows("cuda"):
         if fnmatchcase(package.name, fact["name"]):
             text = package.version.partition(".")[0] if fact["cuda"] == "version" else str(fact["cuda"])
-            if text.isdecimal():
+            if numbers_if_any(text):
                 return int(text), package.name, fact.source
     return None
 

@@ -65,7 +65,7 @@ def _of_package(case: Case, package: Package, provided: Mapping[str, str]) -> It
     has_driver_need = ""
     own = {facts.soname for facts in package.facts or ()}
     for facts in package.facts or ():
-        missing = [name for name in facts.needed if name not in provided and name not in own]
+        missing = [name for name in facts.needed if name and name not in provided and name not in own]
         for name in missing:
             if name in _DRIVER:
                 has_driver_need = has_driver_need or facts.path

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from provenv.stack.tables import numbers_if_any
+
 __all__ = ["dotted", "listed", "newest_symbol_version"]
 
 
@@ -23,6 +25,6 @@ def newest_symbol_version(versions: Sequence[str], prefix: str) -> tuple[int, ..
     found = []
     for version in versions:
         text = version.removeprefix(prefix)
-        if text != version and text.replace(".", "").isdecimal():
-            found.append(tuple(int(part) for part in text.split(".")))
+        if text != version and (found_numbers := numbers_if_any(text)) is not None:
+            found.append(found_numbers)
     return max(found, default=None)

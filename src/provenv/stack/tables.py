@@ -9,7 +9,7 @@ from typing import Any
 
 from provenv.errors import InputError
 
-__all__ = ["FILES", "Fact", "Numbers", "Tables", "numbers"]
+__all__ = ["FILES", "Fact", "Numbers", "Tables", "numbers", "numbers_if_any"]
 
 FILES = ("cuda.toml", "gpus.toml", "torch.toml", "packages.toml", "cpu.toml")
 """The tables that are shipped, beside this module."""
@@ -20,6 +20,14 @@ Numbers = tuple[int, ...]
 def numbers(text: str) -> Numbers:
     """``"535.104.05"`` as ``(535, 104, 5)``. Raises ValueError."""
     return tuple(int(part) for part in text.split("."))
+
+
+def numbers_if_any(text: str) -> Numbers | None:
+    """The same for a text of strangers; None when it is no dotted number."""
+    parts = text.split(".")
+    if not all(0 < len(part) < 10 and part.isascii() and part.isdecimal() for part in parts):
+        return None
+    return tuple(map(int, parts))
 
 
 @dataclass(frozen=True, slots=True)
