@@ -126,7 +126,7 @@ def test_one_writer_at_a_time_whatever_the_cache(house: House) -> None:
         waiting = house.start("sync", PROVENV_CACHE_DIR=str(house.root / "another"))
         assert waiting.stderr is not None
         line = waiting.stderr.readline()
-        assert "another process works on" in line
+        assert "waiting for another process, which works on" in line
         assert time.monotonic() - began < 2
         assert list(house.environment.iterdir()) == []
     assert waiting.wait(timeout=30) == 0

@@ -111,7 +111,7 @@ def test_a_wheel_that_another_works_on_holds_nobody_up(
         assert sum(store.tree(item.sha256) is not None for item in wanted) == 19
         while not (heard := world.events.waited) and time.monotonic() < until:  # type: ignore[attr-defined]
             time.sleep(0.02)
-        assert heard == [f"another process works on {busy.filename}"]
+        assert heard == [f"another process, which works on {busy.filename}"]
     thread.join(20)
     assert trees.keys() == {item.sha256 for item in wanted}
     assert all(server.count(f"/files/{item.filename}") == 1 for item in wanted)

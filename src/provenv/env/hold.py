@@ -80,7 +80,7 @@ class Hold:
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                self._events.waiting(f"another process works on {self._directory}")
+                self._events.waiting(f"another process, which works on {self._directory}")
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         except OSError:
             self._descriptor = _closed(self._descriptor)

@@ -55,7 +55,7 @@ class Guard:
                         if not is_patient:
                             os.close(descriptor)
                             return False
-                        self._events.waiting(f"another process works on {self._what}")
+                        self._events.waiting(f"another process, which works on {self._what}")
                         _lock(descriptor, is_blocking=True)
                     # The last holder may have removed the file while we waited: then we hold a lock on nothing.
                     if _is_same(self._path, descriptor):
@@ -105,7 +105,7 @@ class Share:
                 self._descriptor = open_lock(self._path, self._mode)
                 if not _lock(self._descriptor, is_blocking=False, needs_locks=True):
                     if self._events is not None:
-                        self._events.waiting("other processes install from the store")
+                        self._events.waiting("other processes, which install from the store")
                     with _Turnstile(self._path + _CLOSED, self._mode):
                         _lock(self._descriptor, is_blocking=True, needs_locks=True)
             return self
