@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 
 from provenv.env.hold import Hold
 from provenv.events import Events
+from provenv.store.compiled import keep_facts, kept_facts
+from provenv.store.store import Store
 from tests.rig.judge import judge
 from tests.worlds.house import BASE_PYTHON, House
 
@@ -196,3 +199,20 @@ def test_no_repair_is_promised_where_no_wheel_is_known(house: House) -> None:
     assert told.code == 1
     assert "--against" in told.out
     assert "--repair" not in told.out
+
+
+def test_facts_of_wheels_that_are_gone_go_too(house: House) -> None:
+    wheel = house.wheel("alpha")
+    house.project("alpha")
+    house.do("sync")
+    store = Store(str(house.cache / "store"), durability="never")
+    kept, old, young = hashlib.sha256(wheel.read_bytes()).hexdigest(), "0" * 64, "1" * 64
+    for key in (kept, old, young):
+        keep_facts(store, key, ())
+        assert kept_facts(store, key) == ()
+    for key in (kept, old):
+        os.utime(store.place("facts", key), (0, 0))
+    house.do("store", "prune")
+    assert [key for key in (kept, old, young) if kept_facts(store, key) is not None] == [kept, young]
+    house.do("store", "prune", "--all")
+    assert kept_facts(store, kept) is None

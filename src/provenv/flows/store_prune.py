@@ -202,6 +202,16 @@ class _Prune:
             }
             if not stays[thing.kind]:
                 self._take(thing.kind, thing.path)
+        self._facts(set() if is_everything else trees | blobs, time.time() if is_everything else oldest)
+
+    def _facts(self, kept: set[str], oldest: float) -> None:
+        """What was read of compiled files, also of wheels that were never kept: no check of the store names it."""
+        shelf = self._store.base + "/facts"
+        for place in [f"{shelf}/{short}" for short in _listed(shelf)]:
+            for key in _listed(place):
+                path = f"{place}/{key}"
+                if key not in kept and not key.startswith(".new-") and _age_mark(path) <= oldest:
+                    self._take("facts", path)
 
     def finish(self) -> None:
         """Delete all that was taken."""
@@ -265,7 +275,9 @@ def _listed(directory: str) -> list[str]:
 def _shelves(base: str) -> Iterator[str]:
     """Every directory that objects are renamed into."""
     for kind in _listed(base):
-        for name in _listed(f"{base}/{kind}") if kind in ("blobs", "trees", "shared", "built", "origins") else ():
+        for name in (
+            _listed(f"{base}/{kind}") if kind in ("blobs", "trees", "shared", "built", "origins", "facts") else ()
+        ):
             yield f"{base}/{kind}/{name}"
     for tag in _listed(base + "/bytecode"):
         for name in _listed(f"{base}/bytecode/{tag}"):

@@ -18,6 +18,7 @@ _NAMES = {
     "shared": "shared environments",
     "built": "records of builds",
     "origins": "records of origins",
+    "facts": "facts of compiled files",
     "environments": "throwaway environments",
     "quarantine": "quarantine",
     "tmp": "being made",
