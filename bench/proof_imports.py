@@ -385,6 +385,9 @@ def tables(kept: Sequence[str]) -> Iterator[str]:
             yield f"### {share}, {machine}: {len(mine)} packages, rules of commit {told['rules']}\n"
             yield from _counts(mine)
             yield from _details(mine)
+            plain = [row for row in mine if row["predicted"] == HOLDS and row["outcome"] in ("works", "no module")]
+            names = ", ".join(sorted({f"{row['package']} {row['version']}" for row in plain}))
+            yield f"Said to hold, and imported (or loaded, where there is no module): {names}.\n"
 
 
 def _counts(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
