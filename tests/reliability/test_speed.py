@@ -14,6 +14,7 @@ import pytest
 
 from provenv.errors import InputError, IntegrityError, ProvenvError
 from provenv.events import Events
+from provenv.flows.arrival import Arrival
 from provenv.flows.download import fetch_missing
 from provenv.flows.world import World
 from provenv.model.plan import Wanted
@@ -266,7 +267,12 @@ def test_of_a_long_member_the_record_is_believed_and_its_lie_is_found_by_the_sto
     wheel = tmp_path / "demo-1.0-py3-none-any.whl"
     write_archive(wheel, members)
     store = Store(tmp_path / "store", durability="never")
-    tree = store.unpack(store.adopt(wheel), wheel.name)
+    sha256 = store.adopt(wheel)
+    arrival = Arrival(store, Wanted(name="demo", version="1.0", filename=wheel.name, sha256=sha256), None, Events())
+    assert arrival.take()
+    with Crew(2) as crew:
+        arrival.begin(crew, lambda: None)
+    tree = arrival.finish()
     assert Path(tree.files, "demo/long.bin").read_bytes() == data, "the bytes are those of the archive either way"
     faults = faults_of(tree.files, rows_of_tree(tree), 1)
     assert [fault.path for fault in faults] == ([] if is_right else ["demo/long.bin"])
