@@ -21,7 +21,7 @@ from provenv.env.distribution import Distribution, Work, place
 from provenv.env.drift import directories_of, own_rows
 from provenv.env.layout import Layout
 from provenv.env.paths import Paths
-from provenv.env.placing import HARDLINK, choose_mode
+from provenv.env.placing import HARDLINK, check_mode, choose_mode
 from provenv.env.removal import foreign_files, remove_files
 from provenv.env.scan import normalised
 from provenv.errors import InstallError
@@ -80,7 +80,8 @@ def apply(
     """
     paths = Paths.from_interpreter(root, interpreter)
     before = receipts.read(root)
-    work = Work(paths, events, _sample_mode(paths, plan, trees, link_mode), workers, _replaceable(root, before))
+    check_mode(link_mode)
+    work = Work(paths, events, HARDLINK, workers, _replaceable(root, before))
     kept = _kept(plan, before)
     prepared = []
     for wanted in plan.install:
@@ -92,6 +93,8 @@ def apply(
     with told_as_install_error("change the environment", root):
         removals = _removals(paths, plan, before, events)
         receipts.forget(root)
+        # Only now: a kill in the middle of the trial leaves a file that is nobody's.
+        work.mode = _sample_mode(paths, plan, trees, link_mode)
         protected = {path for rows in kept.values() for path, *_ in rows}
         for dist_info, files in removals:
             remove_files(root, (path for path in files if path not in protected), dist_info)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Task: TypeAlias = tuple[str, str, tuple[str, ...], tuple[int, ...]]
     """Source directory, destination directory (relative to the root), names, sizes: ``~size`` of a program."""
 
-__all__ = ["CLONE", "COPY", "HARDLINK", "Directories", "Placer", "choose_mode", "make_room"]
+__all__ = ["CLONE", "COPY", "HARDLINK", "Directories", "Placer", "check_mode", "choose_mode", "make_room"]
 
 CLONE, HARDLINK, COPY = "clone", "hardlink", "copy"
 
@@ -38,10 +38,15 @@ _PORTIONS = 400
 """Portions of a fork's work: their numbers fit into a pipe, and the last one is short."""
 
 
-def choose_mode(wanted: str, sample: str, directory: str) -> str:
-    """What works from the file ``sample`` into ``directory``: ``wanted``, or for ``auto`` the best there is."""
+def check_mode(wanted: str) -> None:
+    """Raises InstallError for a word that is no link mode."""
     if wanted not in ("auto", CLONE, HARDLINK, COPY):
         raise InstallError(f"unknown link mode {wanted!r}", hint="use auto, clone, hardlink or copy")
+
+
+def choose_mode(wanted: str, sample: str, directory: str) -> str:
+    """What works from the file ``sample`` into ``directory``: ``wanted``, or for ``auto`` the best there is."""
+    check_mode(wanted)
     if wanted == COPY:
         return COPY
     # One name for all: whoever comes next removes what a kill has left. It may be a link to the store, so it is
