@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.worlds.fixtures import house, launcher
+from tests.worlds.fixtures import house, launcher, pytorch, shelves
 
-__all__ = ["house", "launcher"]
+__all__ = ["house", "launcher", "pytorch", "shelves"]

@@ -6,42 +6,18 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.worlds.house import BASE_PYTHON, House
-from tests.worlds.torch_index import TorchIndex, fill
+from tests.worlds.torch_index import TorchIndex, target
 
 __all__: list[str] = []
 
 
-@pytest.fixture(scope="module")
-def shelves(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    default, builds = tmp_path_factory.mktemp("default"), tmp_path_factory.mktemp("builds")
-    fill(default, builds)
-    return default, builds
-
-
-@pytest.fixture
-def pytorch(house: House, shelves: tuple[Path, Path]) -> Iterator[TorchIndex]:
-    for wheel in shelves[0].iterdir():
-        (house.server.directory / wheel.name).symlink_to(wheel)
-    with TorchIndex(shelves[1]) as index:
-        (house.directory / "ours.toml").write_text(f'index = [{{ url = "{index.url}", source = "a test" }}]\n')
-        yield index
-
-
 def write(house: House, targets: str, *requirements: str) -> None:
     house.project(*requirements, more=f'[tool.provenv]\nrules = ["ours.toml"]\n{targets}', requires_python=">=3.12")
-
-
-def target(name: str, *, gpus: str = "", driver: str = "", platform: str = "linux-x86_64", more: str = "") -> str:
-    lines = [f"[tool.provenv.targets.{name}]", f'platform = "{platform}"', 'python = "3.12"']
-    lines += [f"gpus = [{gpus}]"] if gpus else []
-    lines += [f'driver = "{driver}"'] if driver else []
-    return "\n".join(lines) + f"\n{more}\n"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import shutil
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 
 from tests.worlds.binaries import Code, build_elf, container
 from tests.worlds.house import House
-from tests.worlds.torch_index import TorchIndex, fill
+from tests.worlds.torch_index import TorchIndex, target
 from tests.worlds.wheels import build_wheel
 
 __all__: list[str] = []
@@ -32,32 +31,9 @@ compute = "10.0"
 """
 
 
-@pytest.fixture(scope="module")
-def shelves(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    default, builds = tmp_path_factory.mktemp("default"), tmp_path_factory.mktemp("builds")
-    fill(default, builds)
-    return default, builds
-
-
-@pytest.fixture
-def pytorch(house: House, shelves: tuple[Path, Path]) -> Iterator[TorchIndex]:
-    for wheel in shelves[0].iterdir():
-        (house.server.directory / wheel.name).symlink_to(wheel)
-    with TorchIndex(shelves[1]) as index:
-        (house.directory / "ours.toml").write_text(f'index = [{{ url = "{index.url}", source = "a test" }}]\n')
-        yield index
-
-
 def write(house: House, targets: str, *requirements: str, more: str = "") -> None:
     tool = f'[tool.provenv]\nrules = ["ours.toml"]\n{more}\n{targets}'
     house.project(*requirements, more=tool, requires_python=">=3.12")
-
-
-def target(name: str, *, gpus: str = "", driver: str = "", platform: str = "linux-x86_64", more: str = "") -> str:
-    lines = [f"[tool.provenv.targets.{name}]", f'platform = "{platform}"', 'python = "3.12"']
-    lines += [f"gpus = [{gpus}]"] if gpus else []
-    lines += [f'driver = "{driver}"'] if driver else []
-    return "\n".join(lines) + f"\n{more}\n"
 
 
 def machine(house: House, name: str, text: str) -> str:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.show.test_html import Page
 from tests.worlds.binaries import Code, build_elf, container
 from tests.worlds.house import House
-from tests.worlds.torch_index import TorchIndex, fill
+from tests.worlds.torch_index import TorchIndex
 
 MACHINE = """system = "linux"
 architecture = "x86_64"
@@ -22,22 +18,6 @@ name = "{name}"
 vendor = "nvidia"
 compute = "{compute}"
 """
-
-
-@pytest.fixture(scope="module")
-def shelves(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    default, builds = tmp_path_factory.mktemp("default"), tmp_path_factory.mktemp("builds")
-    fill(default, builds)
-    return default, builds
-
-
-@pytest.fixture
-def pytorch(house: House, shelves: tuple[Path, Path]) -> Iterator[TorchIndex]:
-    for wheel in shelves[0].iterdir():
-        (house.server.directory / wheel.name).symlink_to(wheel)
-    with TorchIndex(shelves[1]) as index:
-        (house.directory / "ours.toml").write_text(f'index = [{{ url = "{index.url}", source = "a test" }}]\n')
-        yield index
 
 
 def machine(house: House, name: str, gpu: str, compute: str, driver: str) -> str:

@@ -285,7 +285,7 @@ def test_a_store_of_a_group_stays_one(tmp_path: Path) -> None:
 
 def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
     store = booted(tmp_path / "store", "one")
-    _, wheel = filled(store, tmp_path)
+    filled(store, tmp_path)
     target = tmp_path / "precious"
     link = Path(store.base, "locks", "blob-" + "1" * 64)
     link.symlink_to(target)

@@ -252,9 +252,8 @@ class IndexServer:
             for position, (pattern, fault) in enumerate(self._faults):
                 if not fnmatchcase(path, pattern):
                     continue
-                if fault.times is not None:
-                    if fault.times <= 0:
-                        continue
+                if fault.times is not None and fault.times <= 0:
+                    continue
                 if fault.likelihood < 1 and self._random.random() >= fault.likelihood:
                     return None
                 if fault.times is not None:

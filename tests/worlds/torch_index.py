@@ -15,7 +15,7 @@ from types import TracebackType
 from tests.worlds.binaries import Code, build_elf, container
 from tests.worlds.wheels import build_wheel
 
-__all__ = ["TorchIndex", "fill", "torch_wheel"]
+__all__ = ["TorchIndex", "fill", "target", "torch_wheel"]
 
 _TAGS = "cp312-cp312-manylinux_2_28_x86_64"
 _ARCHS = {
@@ -184,3 +184,11 @@ def fill(default: Path, builds: Path) -> None:
             requires = [f'{needs[build]} ; sys_platform == "linux"'] if build in needs else []
             torch_wheel(builds / build, f"{version}+{build}", build, requires=requires)
             _kin(builds / build, "torchvision", f"{vision[version]}+{build}", version)
+
+
+def target(name: str, *, gpus: str = "", driver: str = "", platform: str = "linux-x86_64", more: str = "") -> str:
+    """The table of a target in a project file; ``gpus`` as they stand in a list."""
+    lines = [f"[tool.provenv.targets.{name}]", f'platform = "{platform}"', 'python = "3.12"']
+    lines += [f"gpus = [{gpus}]"] if gpus else []
+    lines += [f'driver = "{driver}"'] if driver else []
+    return "\n".join(lines) + f"\n{more}\n"

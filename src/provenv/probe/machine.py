@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from provenv.model.hardware import Gpu, Hardware
+from provenv.probe.files import text_of
 from provenv.probe.libraries import c_library, sonames, symbol_versions
 from provenv.probe.nvidia import Driver, is_likely, kernel_driver, listed_gpus, named_gpu, pci_gpus, user_mode
 from provenv.stack.tables import Tables, numbers_if_any
@@ -68,7 +69,7 @@ def _linux(root: str, architecture: str, tables: Tables, day: str, *, is_here: b
         gpus = tuple(
             Gpu(name=f"NVIDIA GPU (PCI device {device})") for vendor, device in controllers if vendor == "nvidia"
         )
-    version = (_read(os.path.join(root, "proc/version")) or "") if is_here else ""
+    version = (text_of(os.path.join(root, "proc/version")) or "") if is_here else ""
     return Hardware(
         system="linux",
         architecture=architecture,
@@ -94,7 +95,7 @@ def _capable(gpu: Gpu, tables: Tables) -> Gpu:
 
 
 def _rocm(root: str) -> str | None:
-    text = (_read(os.path.join(root, "opt/rocm/.info/version")) or "").strip()
+    text = (text_of(os.path.join(root, "opt/rocm/.info/version")) or "").strip()
     return text if text and text.isprintable() and len(text) < 60 else None
 
 
@@ -102,7 +103,7 @@ def _is_container(root: str) -> bool:
     """Engines leave a mark, or tell the first process (``container=podman``); its variables are root's alone."""
     if any(os.path.exists(os.path.join(root, place)) for place in (".dockerenv", "run/.containerenv")):
         return True
-    told = _read(os.path.join(root, "proc/1/cgroup")) or ""
+    told = text_of(os.path.join(root, "proc/1/cgroup")) or ""
     return any(word in told for word in ("/docker", "/kubepods", "/lxc", "/libpod", "/containerd"))
 
 
@@ -111,7 +112,7 @@ def _amd_gpus(root: str) -> list[Gpu]:
     directory = os.path.join(root, "sys/class/kfd/kfd/topology/nodes")
     found = []
     for node in sorted(os.listdir(directory)) if os.path.isdir(directory) else ():
-        for line in (_read(os.path.join(directory, node, "properties")) or "").splitlines():
+        for line in (text_of(os.path.join(directory, node, "properties")) or "").splitlines():
             key, _, value = line.partition(" ")
             if key == "gfx_target_version" and value.isdecimal() and int(value):
                 number = int(value)
@@ -123,7 +124,7 @@ def _amd_gpus(root: str) -> list[Gpu]:
 def _level(root: str, tables: Tables) -> str:
     """The micro-architecture level of the processor, by the features that its kernel names."""
     features: set[str] = set()
-    for line in (_read(os.path.join(root, "proc/cpuinfo")) or "").splitlines():
+    for line in (text_of(os.path.join(root, "proc/cpuinfo")) or "").splitlines():
         if line.startswith("flags"):
             features = set(line.partition(":")[2].split())
             break
@@ -160,11 +161,3 @@ def _newest(versions: Sequence[str], prefix: str) -> str | None:
 def _macos() -> tuple[int, int] | None:
     parts = platform.mac_ver()[0].split(".")
     return (int(parts[0]), int(parts[1]) if len(parts) > 1 else 0) if parts[0].isdecimal() else None
-
-
-def _read(path: str) -> str | None:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(1 << 16)
-    except OSError:
-        return None

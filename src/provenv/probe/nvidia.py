@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from provenv.model.hardware import Gpu
+from provenv.probe.files import listed, text_of
 from provenv.stack.gpus import gpu_by_name
 from provenv.stack.tables import Tables, numbers
 
@@ -111,10 +112,10 @@ class Driver:
 
 def kernel_driver(root: str) -> str | None:
     """The version of the kernel module that is loaded, as ``535.104.05``."""
-    text = _read(os.path.join(root, "sys/module/nvidia/version"))
+    text = text_of(os.path.join(root, "sys/module/nvidia/version"))
     if text and _is_version(text.strip()):
         return text.strip()
-    for word in (_read(os.path.join(root, "proc/driver/nvidia/version")) or "").split():
+    for word in (text_of(os.path.join(root, "proc/driver/nvidia/version")) or "").split():
         if _is_version(word):
             return word
     return None
@@ -219,8 +220,8 @@ def listed_gpus(root: str, tables: Tables) -> tuple[Gpu, ...]:
     """The GPUs that the kernel module lists, with the compute capability of their names."""
     directory = os.path.join(root, "proc/driver/nvidia/gpus")
     found = []
-    for entry in _listed(directory):
-        for line in (_read(os.path.join(directory, entry, "information")) or "").splitlines():
+    for entry in listed(directory):
+        for line in (text_of(os.path.join(directory, entry, "information")) or "").splitlines():
             key, _, value = line.partition(":")
             if key.strip() == "Model":
                 found.append(named_gpu(value.strip(), tables))
@@ -237,27 +238,12 @@ def named_gpu(name: str, tables: Tables) -> Gpu:
 def pci_gpus(root: str) -> Iterator[tuple[str, str]]:
     """Vendor (``nvidia``, ``amd``, ``intel``) and PCI device number of every display controller, driver or not."""
     directory = os.path.join(root, "sys/bus/pci/devices")
-    for entry in _listed(directory):
-        kind = (_read(os.path.join(directory, entry, "class")) or "").strip()
-        vendor = (_read(os.path.join(directory, entry, "vendor")) or "").strip()
+    for entry in listed(directory):
+        kind = (text_of(os.path.join(directory, entry, "class")) or "").strip()
+        vendor = (text_of(os.path.join(directory, entry, "vendor")) or "").strip()
         # 0x03: display controllers; 0x12: processing accelerators.
         if kind.startswith(("0x03", "0x12")) and vendor in _VENDORS:
-            yield _VENDORS[vendor], (_read(os.path.join(directory, entry, "device")) or "").strip()
+            yield _VENDORS[vendor], (text_of(os.path.join(directory, entry, "device")) or "").strip()
 
 
 _VENDORS = {"0x10de": "nvidia", "0x1002": "amd", "0x8086": "intel"}
-
-
-def _listed(directory: str) -> list[str]:
-    try:
-        return sorted(os.listdir(directory))
-    except OSError:
-        return []
-
-
-def _read(path: str) -> str | None:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(1 << 16)
-    except OSError:
-        return None

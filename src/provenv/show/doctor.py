@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from provenv.flows.doctor import Doctored
 from provenv.model.finding import FAILS, LEVELS, UNKNOWN, WARNS, Finding
+from provenv.show.findings import finding_document
 from provenv.show.json import document
 from provenv.show.text import clean, count_text, styled
 
@@ -94,16 +95,5 @@ def doctor_document(told: Doctored, *, is_well: bool) -> str:
 def _plain(family: str, finding: Finding) -> dict[str, object]:
     evidence = dict(finding.evidence)
     line = evidence.pop("line", "")
-    return {
-        "level": finding.level,
-        "family": family,
-        "kind": finding.kind,
-        "package": finding.subject or None,
-        "path": finding.path or None,
-        "line": int(line) if line else None,
-        "expected": finding.expected or None,
-        "found": finding.actual or None,
-        "remedy": finding.remedy or None,
-        "rule": finding.rule or None,
-        "evidence": evidence,
-    }
+    told = {**finding_document(finding), "family": family, "line": int(line) if line else None}
+    return {**told, "evidence": evidence}

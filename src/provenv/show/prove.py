@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from provenv.flows.proven import Proof, Proven
 from provenv.model.finding import FAILS, HOLDS, LEVELS, UNKNOWN, WARNS, Finding
 from provenv.model.hardware import Hardware
+from provenv.show.findings import finding_document
 from provenv.show.json import document
 from provenv.show.text import clean, count_text, styled
 
-__all__ = ["finding_document", "machine_text", "prove_document", "prove_text"]
+__all__ = ["machine_text", "prove_document", "prove_text"]
 
 _STYLES = {FAILS: "red", UNKNOWN: "yellow", WARNS: "yellow", HOLDS: "green"}
 _MOST = 12
@@ -141,7 +142,7 @@ def prove_document(proven: Proven) -> str:
                         for one in proof.packages
                     ],
                     "local": list(proof.local),
-                    "findings": [finding_document(finding) for finding in proof.findings],
+                    "findings": [_with_evidence(finding) for finding in proof.findings],
                 }
                 for proof in proven.proofs
             ],
@@ -157,16 +158,5 @@ def _machine(hardware: Hardware) -> dict[str, object]:
     return told
 
 
-def finding_document(finding: Finding) -> dict[str, object]:
-    """A finding with all that it knows."""
-    return {
-        "level": finding.level,
-        "kind": finding.kind,
-        "package": finding.subject or None,
-        "path": finding.path or None,
-        "expected": finding.expected or None,
-        "found": finding.actual or None,
-        "remedy": finding.remedy or None,
-        "rule": finding.rule or None,
-        "evidence": [list(pair) for pair in finding.evidence],
-    }
+def _with_evidence(finding: Finding) -> dict[str, object]:
+    return {**finding_document(finding), "evidence": [list(pair) for pair in finding.evidence]}

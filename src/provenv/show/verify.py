@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from provenv.flows.verify import Verified
 from provenv.model.finding import FAILS, UNKNOWN, WARNS, Finding
+from provenv.show.findings import finding_document
 from provenv.show.json import document
 from provenv.show.text import bytes_text, clean, count_text, styled
 
@@ -120,21 +121,8 @@ def verify_document(found: Verified) -> str:
             "packages": found.packages,
             "files": found.files,
             "bytes": found.bytes,
-            "findings": [_plain(finding) for finding in found.findings],
-            "notes": [_plain(note) for note in found.notes],
-            "repaired": [_plain(finding) for finding in found.repaired],
+            "findings": [finding_document(finding) for finding in found.findings],
+            "notes": [finding_document(note) for note in found.notes],
+            "repaired": [finding_document(finding) for finding in found.repaired],
         }
     )
-
-
-def _plain(finding: Finding) -> dict[str, object]:
-    return {
-        "level": finding.level,
-        "kind": finding.kind,
-        "package": finding.subject or None,
-        "path": finding.path or None,
-        "expected": finding.expected or None,
-        "found": finding.actual or None,
-        "remedy": finding.remedy or None,
-        "rule": finding.rule or None,
-    }

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections import deque
-from threading import Thread
 
 from provenv.archives.zip import Member, read_archive
 from provenv.binary.device_code import DeviceCode, Scanner
@@ -24,6 +22,7 @@ from provenv.binary.reading import Cut, InMemory
 from provenv.errors import InstallError
 from provenv.store.failure import told_as_install_error
 from provenv.store.inflate import Source, pieces
+from provenv.store.inspection import side_by_side
 from provenv.store.packed import pack, unpack
 from provenv.store.shelves import read_if_there
 
@@ -153,33 +152,11 @@ def facts_of_wheel(path: str, filename: str, *, workers: int = 1) -> tuple[FileF
             for member in _members(source, filename)
             if member.size >= _SMALLEST and not member.path.endswith(_PLAIN)
         ]
-        queue = deque(sorted(members, key=lambda member: -member.size))
-        found: list[FileFacts] = []
-        failures: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                while not failures:
-                    try:
-                        member = queue.popleft()
-                    except IndexError:
-                        return
-                    if (facts := _facts_of_member(source, member)) is not None:
-                        found.append(facts)
-            except BaseException as failure:
-                failures.append(failure)
-
-        threads = [Thread(target=work, daemon=True) for _ in range(min(workers, len(members)) - 1)]
-        for thread in threads:
-            thread.start()
-        work()
-        for thread in threads:
-            thread.join()
-        if failures:
-            raise failures[0]
+        members.sort(key=lambda member: -member.size)
+        found = side_by_side(lambda member: _facts_of_member(source, member), members, workers)
     finally:
         source.close()
-    return tuple(sorted(found, key=lambda facts: facts.path))
+    return tuple(sorted((facts for facts in found if facts is not None), key=lambda facts: facts.path))
 
 
 def _members(source: Source, filename: str) -> tuple[Member, ...]:
