@@ -19,7 +19,7 @@ def read_project(data: bytes, where: str) -> Project:
         raise InputError(
             where, f"not valid TOML: line {line} is not UTF-8", hint="TOML is always UTF-8: save the file as such"
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or a number with more digits than Python reads
         raise InputError(
             where, f"not valid TOML: {error}", hint="a quote or a bracket may be missing at this place or before it"
         ) from error

@@ -26,8 +26,8 @@ class WheelFile:
                 fields.setdefault(key.strip().lower(), value.strip())
         version_text = fields.get("wheel-version", "")
         major, _, minor = version_text.partition(".")
-        if not (major.isdecimal() and minor.isdecimal()):
-            raise InputError(where, f"Wheel-Version {version_text!r} is not two numbers")
+        if not (major.isdecimal() and minor.isdecimal() and len(version_text) < 100):
+            raise InputError(where, f"Wheel-Version {version_text[:100]!r} is not two numbers")
         if int(major) != 1:
             raise InputError(where, f"Wheel-Version {version_text} is not known; only 1.x is")
         purelib = fields.get("root-is-purelib", "").lower()
