@@ -94,7 +94,7 @@ def parse_toml(data: bytes, where: str) -> Table:
     """A document. Raises InputError."""
     try:
         return Table(tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n")), where)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         hint = None
         if b"\n<<<<<<< " in data or data.startswith(b"<<<<<<< "):
             hint = "it holds merge conflict markers: take either side and lock again with the tool that wrote it"
