@@ -24,7 +24,6 @@ __all__: list[str] = []
 
 _POINTS = 3
 """Of each story, with every commit."""
-_TRIAL = ".provenv-trial "
 _OFTEN = ("cold sync", "warm sync", "change of versions", "add", "store verify --repair", "verify --repair")
 """Stories that are tried with every commit."""
 
@@ -83,9 +82,7 @@ class _Before:
         # Damage that was there before is no lie of the killed command.
         if self._is_damaged or not place.environment.exists():
             return wrong
-        told = [judge(place.environment, one, has_imports=False) for one in self._installed if one is not None]
-        # The file that a way of linking was tried with is nobody's module; the next change removes it.
-        judged = [[line for line in one if not line.startswith(_TRIAL)] for one in told]
+        judged = [judge(place.environment, one, has_imports=False) for one in self._installed if one is not None]
         if all(judged) and (place.environment / "provenv-receipt").exists():
             wrong.append(f"there is a receipt, but {judged[-1:]}")
         if all(judged) and place.run("run", "--no-sync", "python", "-c", "").code == 0:
@@ -112,8 +109,7 @@ def _wrong_after_next(place: Place, story: Story) -> list[str]:
     if "Traceback" in told.err:
         wrong.append(told.err)
     if story.has_environment:
-        # That file may stay when the killed command had everything else done: nothing reads it.
-        wrong += [line for line in place.judge() if not line.startswith(_TRIAL)]
+        wrong += place.judge()
     wrong += judge_store(place.cache, sorted(place.server.directory.glob("*.whl")))
     return wrong
 

@@ -24,6 +24,7 @@ else:
     Credentials = tuple
 
 _PORTS = {"http": 80, "https": 443}
+_LONGEST_PORT = 5
 _SECRET_KEYS = (
     "access[_-]?token|api[_-]?key|auth|authorization|credential|jwt|key|pass|passwd|password|private[_-]?token|"
     "secret|sig|signature|token|x-amz-credential|x-amz-security-token|x-amz-signature|x-goog-credential|"
@@ -71,7 +72,7 @@ def origin_of(url: str) -> tuple[str, str, int]:
     scheme = scheme.lower()
     end = min((at for at in (rest.find(mark) for mark in "/?#") if at >= 0), default=len(rest))
     host, colon, port = rest[:end].rpartition(":")
-    if not colon or port.endswith("]") or not port.isdigit():
+    if not colon or port.endswith("]") or not (port.isascii() and port.isdecimal()) or len(port) > _LONGEST_PORT:
         host, port = rest[:end].rstrip(":"), ""
     return scheme, host.lower(), int(port) if port else _PORTS.get(scheme, 0)
 
