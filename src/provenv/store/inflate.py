@@ -38,6 +38,8 @@ LONG = 1 << 20
 _PIECE = 1 << 16
 _HASHED = 1 << 19
 _BINARY = getattr(os, "O_BINARY", 0)
+_SETS_TIMES = os.utime in os.supports_fd
+_TIMES = (MTIME_NS, MTIME_NS)
 _CREATED = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | _BINARY
 
 
@@ -156,6 +158,8 @@ def write_member(
     them. A wheel that contradicts itself there is found by ``verify`` and ``store verify``, and refused where
     ``is_thorough``: whoever repairs must not make the same again.
     """
+    if packed is not None and member.size < LONG and row is not None and row.algorithm == "sha256":
+        return _write_short(source, member, row, path, packed)
     is_believed = row is not None and row.algorithm == "sha256" and member.size >= LONG and not is_thorough
     if is_believed and row is not None and row.digest is not None:
         _write(source, member, path, packed, None)
@@ -177,6 +181,49 @@ def write_member(
         if actual != row.digest or (row.size is not None and row.size != member.size):
             raise _contradicted(source, member, row, actual.hex())
     return digest_for_record(digest.digest())
+
+
+def _write_short(source: Source, member: Member, row: RecordRow, path: str, packed: memoryview) -> str:
+    """The same for a member that is at hand: most are such, and a few steps less for each are a tenth of all."""
+    data: bytes | memoryview = packed
+    if member.method != STORED:
+        engine = decompressobj(-15)
+        try:
+            data = engine.decompress(packed, member.size + 1)
+        except Exception as problem:
+            raise _damaged(source, member, problem) from problem
+        if not engine.eof or engine.unused_data:
+            raise _cut(source, member)
+    if len(data) != member.size or crc32(data) != member.crc:
+        _check(source, member, len(data), crc32(data))
+    digest = hashlib.sha256(data).digest()
+    if digest != row.digest or (row.size is not None and row.size != member.size):
+        raise _contradicted(source, member, row, digest.hex())
+    target = os.open(path, _CREATED, 0o555 if member.is_executable else 0o444)
+    try:
+        written = os.write(target, data) if data else 0
+        while written < len(data):
+            written += os.write(target, data[written:])
+        if _SETS_TIMES:
+            os.utime(target, ns=_TIMES)
+    finally:
+        os.close(target)
+    if not _SETS_TIMES:
+        os.utime(path, ns=_TIMES)
+    return digest_for_record(digest)
+
+
+def _damaged(source: Source, member: Member, problem: Exception) -> Exception:
+    """What to tell of data that cannot be inflated; any other error is itself."""
+    if type(problem).__name__ not in ("error", "IsalError"):
+        return problem
+    return IntegrityError(f"{source.subject}: {member.path!r}", expected="deflated data", actual=str(problem))
+
+
+def _cut(source: Source, member: Member) -> IntegrityError:
+    return IntegrityError(
+        f"{source.subject}: {member.path!r}", expected="one complete deflate stream", actual="a cut or longer one"
+    )
 
 
 def _contradicted(source: Source, member: Member, row: RecordRow, actual: str) -> IntegrityError:
@@ -208,12 +255,12 @@ def _write(
             written = os.write(target, piece) if piece else 0
             while written < len(piece):
                 written += os.write(target, piece[written:])
-        if os.utime in os.supports_fd:
-            os.utime(target, ns=(MTIME_NS, MTIME_NS))
+        if _SETS_TIMES:
+            os.utime(target, ns=_TIMES)
     finally:
         os.close(target)
-    if os.utime not in os.supports_fd:
-        os.utime(path, ns=(MTIME_NS, MTIME_NS))
+    if not _SETS_TIMES:
+        os.utime(path, ns=_TIMES)
     _check(source, member, size, checksum)
 
 
@@ -230,15 +277,9 @@ def _pieces(source: Source, member: Member, packed: memoryview | None) -> Iterat
         else:
             yield from _large(source, member, engine.decompress)
     except Exception as problem:
-        if type(problem).__name__ not in ("error", "IsalError"):
-            raise
-        raise IntegrityError(
-            f"{source.subject}: {member.path!r}", expected="deflated data", actual=str(problem)
-        ) from problem
+        raise _damaged(source, member, problem) from problem
     if not engine.eof or engine.unused_data:
-        raise IntegrityError(
-            f"{source.subject}: {member.path!r}", expected="one complete deflate stream", actual="a cut or longer one"
-        )
+        raise _cut(source, member)
 
 
 def _large(source: Source, member: Member, decompress: Callable[[memoryview], bytes]) -> Iterator[bytes]:
