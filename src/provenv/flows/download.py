@@ -13,21 +13,23 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from provenv.errors import InputError
 from provenv.flows.arrival import Arrival, Copy
-from provenv.flows.network import Place, catalog
 from provenv.flows.told_metadata import note_mistold
 from provenv.flows.world import World
-from provenv.index.catalog import Catalog
-from provenv.index.chain import Chain
 from provenv.index.local import path_of_url
 from provenv.model.artifact import Artifact
 from provenv.model.plan import Wanted
 from provenv.store.crew import Crew
 from provenv.store.store import Store
 from provenv.store.tree import Tree
+
+if TYPE_CHECKING:
+    from provenv.flows.network import Place
+    from provenv.index.catalog import Catalog
+    from provenv.index.chain import Chain
 
 __all__ = ["fetch_blobs", "fetch_missing"]
 
@@ -131,6 +133,8 @@ class _Work:
             else:
                 self._remote.append(item)
         if is_first and self._remote:
+            from provenv.flows.network import catalog  # 13 ms that wheels of this computer do without
+
             self._doors = catalog(self._world, _locations(self._world))
             self._world.events.started("download", sum(item.size or 0 for item in self._remote) or None)
 

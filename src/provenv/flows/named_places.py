@@ -9,16 +9,19 @@ the indexes that it names take the place of the project's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from provenv.errors import InputError
 from provenv.flows.aim import aim
 from provenv.flows.aimed import Aim
 from provenv.flows.memory import digest, recall, remember
-from provenv.flows.network import Place, catalog
 from provenv.flows.world import World
-from provenv.index.page import Page
 from provenv.model.plan import Unbuilt, Wanted
 from provenv.net.secrets import origin_of
+
+if TYPE_CHECKING:
+    from provenv.flows.network import Place
+    from provenv.index.page import Page
 
 __all__ = ["check_places"]
 
@@ -91,6 +94,8 @@ class _Places:
             is_combined = self._aimed["policy"]["index_strategy"] != "first-index"
             for target in self._aimed["targets"]:
                 pinned.update(target["pinned"])
+        from provenv.flows.network import catalog
+
         doors = catalog(self._world, self._locations, pinned, is_combined=is_combined)
         try:
             page = doors.page(item.name)
