@@ -34,6 +34,15 @@ _SENTINELS = ("up.py", "up", "etc/passwd", "site-packages_evil/x.py", "setup.py"
 _SYSTEM = ("/tmp/up.py", "/tmp/up", "/up.py", "/up", "/etc/up")
 
 
+def _peak() -> int:
+    """The most memory (bytes) that this program had; what its process had before it was this program is another's."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:")), 0)
+
+
 def is_about_links(name: str) -> bool:
     """Whether a case is one of links, which are tried with destinations of several lengths."""
     return name.startswith(("link", "hard", "zip-symlink", "file-and-link", "directory-and-link"))
@@ -53,8 +62,7 @@ def main() -> None:
         if path.suffix in (".zip", ".whl", ".tar"):
             look = _look_into_tar if path.suffix == ".tar" else _look_into_zip
             _tell(path.relative_to(CORPUS).as_posix(), root, lambda place, look=look, path=path: look(path))  # type: ignore[misc]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"peak": peak * (1 if sys.platform == "darwin" else 1024)}))  # noqa: T201
+    print(json.dumps({"peak": _peak()}))  # noqa: T201
 
 
 def _padded(root: Path, length: int) -> Path:

@@ -65,6 +65,15 @@ def main(argv: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except RuntimeError as error:
+        # Python wraps what is raised while a class is being made, also a signal's word that came just then.
+        if isinstance(cause := error.__cause__, _Terminated):
+            sys.stderr.write("terminated\n")
+            return 128 + int(cause.args[0])
+        if isinstance(cause, KeyboardInterrupt):
+            sys.stderr.write("interrupted\n")
+            return 130
+        raise
 
 
 class _Terminated(KeyboardInterrupt):
