@@ -68,17 +68,19 @@ def told_before(world: World, aimed: Aim, solved: Sequence[Solved], carried: byt
 
     ``carried`` is the old lock, if it has facts.
     """
-    place = world.store().place
+    store = world.store()
+    place = store.place
+    kinds = [kind for kind in _KINDS if os.path.exists(f"{store.base}/{kind}")]
     targets = {target["name"]: target for target in aimed["targets"]}
     parts: list[object] = []
     for one in solved:
         target = targets[one.name]
-        ranks = {tag: rank for rank, tag in enumerate(target["tags"])}
         parts += [one.name, list(one.fork), target["machine"], target["environment"]]
         for name, chosen in sorted(one.packages.items()):
-            row = wheel_for(chosen, ranks)
+            # The files of a choice are those that its target takes, the best first.
+            row = chosen.files[0] if chosen.files and chosen.files[0][0].endswith(".whl") else None
             sha256 = dict(row[2]).get("sha256") if row is not None else None
-            here = [os.path.exists(place(kind, sha256)) for kind in _KINDS] if sha256 else []
+            here = [os.path.exists(place(kind, sha256)) for kind in kinds] if sha256 else []
             parts.append((name, chosen.version, sha256, *here))
     rules = {path for target in aimed["targets"] if target["machine"] for path in target["machine"]["rules"]}
     key = digest(
