@@ -79,10 +79,6 @@ class Names:
         self._files.add(path)
         self._spell(path)
 
-    def has_file(self, path: str) -> bool:
-        """Whether a member that is no directory has this name."""
-        return path in self._files
-
     def _add_parents(self, path: str) -> None:
         missing = []
         while path not in self._directories:

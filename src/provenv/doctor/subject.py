@@ -30,11 +30,6 @@ class Tree:
     prefix: str = ""
     """Where this directory is in its repository, with a ``/`` at the end; "" for the top."""
 
-    @property
-    def is_in_git(self) -> bool:
-        """Whether it is known what git keeps."""
-        return self.tracked is not None
-
     def is_ignored(self, path: str, *, is_directory: bool = False) -> bool:
         """Whether git leaves a path out."""
         return is_ignored(self.rules, self.prefix + path, is_directory=is_directory)
@@ -114,10 +109,6 @@ class Environment:
     """Shared libraries that wheels brought: ``libcudnn.so.9`` -> its path in the environment."""
     damaged: tuple[str, ...] = ()
     """Files of ours that are gone or were changed."""
-
-    def distribution(self, name: str) -> Distribution | None:
-        """One by its normalised name."""
-        return next((one for one in self.distributions if one.name == name), None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,7 @@ from provenv.flows.aim import aim
 from provenv.flows.forked import chosen_sections
 from provenv.flows.known_lock import KnownLock, known_lock
 from provenv.flows.local_archives import archive_digests
+from provenv.flows.lock_proof import proven_too, with_facts
 from provenv.flows.memory import digest, recall, remember
 from provenv.flows.pins import pins_of
 from provenv.flows.solving import expect, prepared_references, solve_target
@@ -31,12 +32,9 @@ if TYPE_CHECKING:
     from provenv.flows.prove_learn import Learned
     from provenv.flows.world import World
     from provenv.lockfile.uv_lock import UvLock
-    from provenv.proof.subject import Package
 
 FORMAT = 3
 """Version of ``[tool.provenv]`` in the lock."""
-_PROVE_BUDGET = 10.0
-"""Seconds for reading wheels that are at hand, when nobody asked for a proof."""
 
 
 class Locked:
@@ -147,12 +145,12 @@ def _lock_anew(
     solving = _Solving(world, aimed, kept, other, upgrade_packages)
     learned: Learned | Told | None = None
     if proving == "all" or (proving == "known" and any(target["machine"] for target in aimed["targets"])):
-        solved, learned = _proven_too(world, aimed, solving, data, proving)
+        solved, learned = proven_too(world, aimed, solving.anew, data, proving)
     else:
         solved = solving.all_targets()
     world.events.finished("resolve")
     tables, environments, grouped = merge(solved, _beside(world, aimed), aimed["conflicts"])
-    tables, plain = _with_facts(tables, data, learned.packages if learned is not None else ())
+    tables, plain = with_facts(tables, data, learned.packages if learned is not None else ())
     script = world.script and os.path.basename(world.script)
     fresh = to_toml(_document(world, aimed, tables, environments, grouped, kept, plain), script=script)
     new: dict[str, tuple[str, ...]] = {}
@@ -181,69 +179,6 @@ def _lock_anew(
             )
         ),
     )
-
-
-def _proven_too(
-    world: World, aimed: Aim, solving: _Solving, data: bytes | None, proving: str
-) -> tuple[list[Solved], Learned | Told]:
-    """Solve for machines, and prove what was chosen: what fails there is ruled out.
-
-    Unless everything is to be read, it is not proven again while nothing new could be told.
-    """
-    from provenv.flows.prove_known import Told, remember_told, told_before
-
-    first = solving.anew(aimed)
-    carried = data if data is not None and _carries_facts(data) else None
-    if proving != "all":
-        _, told = told_before(world, aimed, first, carried)
-        if told is not None:
-            return first, told
-    from provenv.flows.prove_learn import learn
-
-    solved, learned = learn(
-        world,
-        aimed,
-        solving.anew,
-        first=first,
-        old=_document_of(data),
-        is_fetching=proving == "all",
-        budget=_PROVE_BUDGET if world.prove_budget is None and proving != "all" else world.prove_budget,
-    )
-    if proving == "all":
-        return solved, learned
-    if solved is first:
-        # By now facts may have been kept that were not there before.
-        key, _ = told_before(world, aimed, first, carried)
-        remember_told(world, Told(key, learned.notes, learned.warnings))
-    return solved, Told("", learned.notes, learned.warnings)
-
-
-def _carries_facts(data: bytes) -> bool:
-    return b".facts]" in data or b"plain-wheels" in data
-
-
-def _document_of(data: bytes | None) -> dict[str, Any]:
-    """An old lock that may carry facts of wheels."""
-    if data is None or not _carries_facts(data):
-        return {}
-    import tomllib
-
-    try:
-        return tomllib.loads(data.decode())
-    except ValueError:
-        return {}
-
-
-def _with_facts(
-    tables: list[dict[str, Any]], data: bytes | None, packages: Sequence[Package]
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """The entries with the facts of wheels: those that were read for it, and those that the old lock has."""
-    older = _document_of(data)
-    if not packages and not older:
-        return tables, []
-    from provenv.flows.prove_carried import carried_of, put_facts
-
-    return put_facts(tables, packages, carried_of(older))
 
 
 def _other_lock(world: World) -> UvLock | None:

@@ -10,6 +10,7 @@ import os
 
 import provenv
 from provenv.flows.memory import digest, recall, remember
+from provenv.store.places import base_of, place_of
 
 __all__ = ["Told", "remember_told", "told_before", "wheel_for"]
 
@@ -69,7 +70,7 @@ def told_before(world: World, aimed: Aim, solved: Sequence[Solved], carried: byt
     ``carried`` is the old lock, if it has facts.
     """
     # Where the store has things is known without it: to load its room costs a tenth of a warm lock.
-    base = os.path.join(world.cache, "store", "v1")
+    base = base_of(os.path.join(world.cache, "store"))
     kinds = [kind for kind in _KINDS if os.path.exists(f"{base}/{kind}")]
     targets = {target["name"]: target for target in aimed["targets"]}
     parts: list[object] = []
@@ -80,7 +81,7 @@ def told_before(world: World, aimed: Aim, solved: Sequence[Solved], carried: byt
             # The files of a choice are those that its target takes, the best first.
             row = chosen.files[0] if chosen.files and chosen.files[0][0].endswith(".whl") else None
             sha256 = dict(row[2]).get("sha256") if row is not None else None
-            here = [os.path.exists(f"{base}/{kind}/{sha256[:2]}/{sha256}") for kind in kinds] if sha256 else []
+            here = [os.path.exists(place_of(base, kind, sha256)) for kind in kinds] if sha256 else []
             parts.append((name, chosen.version, sha256, *here))
     rules = {path for target in aimed["targets"] if target["machine"] for path in target["machine"]["rules"]}
     key = digest(

@@ -24,7 +24,7 @@ except ImportError:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from provenv.archives.zip import Member
     from provenv.wheel.record import RecordRow
@@ -40,6 +40,8 @@ _HASHED = 1 << 19
 _BINARY = getattr(os, "O_BINARY", 0)
 _SETS_TIMES = os.utime in os.supports_fd
 _TIMES = (MTIME_NS, MTIME_NS)
+_DAMAGE = ("error", "IsalError")
+"""What zlib and isal call data that cannot be inflated."""
 _CREATED = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | _BINARY
 
 
@@ -191,6 +193,8 @@ def _write_short(source: Source, member: Member, row: RecordRow, path: str, pack
         try:
             data = engine.decompress(packed, member.size + 1)
         except Exception as problem:
+            if type(problem).__name__ not in _DAMAGE:
+                raise
             raise _damaged(source, member, problem) from problem
         if not engine.eof or engine.unused_data:
             raise _cut(source, member)
@@ -199,24 +203,11 @@ def _write_short(source: Source, member: Member, row: RecordRow, path: str, pack
     digest = hashlib.sha256(data).digest()
     if digest != row.digest or (row.size is not None and row.size != member.size):
         raise _contradicted(source, member, row, digest.hex())
-    target = os.open(path, _CREATED, 0o555 if member.is_executable else 0o444)
-    try:
-        written = os.write(target, data) if data else 0
-        while written < len(data):
-            written += os.write(target, data[written:])
-        if _SETS_TIMES:
-            os.utime(target, ns=_TIMES)
-    finally:
-        os.close(target)
-    if not _SETS_TIMES:
-        os.utime(path, ns=_TIMES)
+    _put(path, (data,), is_executable=member.is_executable)
     return digest_for_record(digest)
 
 
-def _damaged(source: Source, member: Member, problem: Exception) -> Exception:
-    """What to tell of data that cannot be inflated; any other error is itself."""
-    if type(problem).__name__ not in ("error", "IsalError"):
-        return problem
+def _damaged(source: Source, member: Member, problem: Exception) -> IntegrityError:
     return IntegrityError(f"{source.subject}: {member.path!r}", expected="deflated data", actual=str(problem))
 
 
@@ -245,13 +236,25 @@ def _write(
 ) -> None:
     """Write the member; ``taken`` sees each piece. Raises IntegrityError for another size or checksum."""
     size, checksum = 0, 0
-    target = os.open(path, _CREATED, 0o555 if member.is_executable else 0o444)
-    try:
+
+    def checked() -> Iterator[bytes | memoryview]:
+        nonlocal size, checksum
         for piece in _pieces(source, member, packed):
             size += len(piece)
             checksum = crc32(piece, checksum)
             if taken is not None:
                 taken(piece)
+            yield piece
+
+    _put(path, checked(), is_executable=member.is_executable)
+    _check(source, member, size, checksum)
+
+
+def _put(path: str, pieces: Iterable[bytes | memoryview], *, is_executable: bool) -> None:
+    """A new file of a tree: read-only, with the one time that all of them have."""
+    target = os.open(path, _CREATED, 0o555 if is_executable else 0o444)
+    try:
+        for piece in pieces:
             written = os.write(target, piece) if piece else 0
             while written < len(piece):
                 written += os.write(target, piece[written:])
@@ -261,7 +264,6 @@ def _write(
         os.close(target)
     if not _SETS_TIMES:
         os.utime(path, ns=_TIMES)
-    _check(source, member, size, checksum)
 
 
 def _pieces(source: Source, member: Member, packed: memoryview | None) -> Iterator[bytes | memoryview]:
@@ -277,6 +279,8 @@ def _pieces(source: Source, member: Member, packed: memoryview | None) -> Iterat
         else:
             yield from _large(source, member, engine.decompress)
     except Exception as problem:
+        if type(problem).__name__ not in _DAMAGE:
+            raise
         raise _damaged(source, member, problem) from problem
     if not engine.eof or engine.unused_data:
         raise _cut(source, member)

@@ -15,6 +15,7 @@ from provenv.store.failure import told_as_install_error
 from provenv.store.guard import Guard, Share
 from provenv.store.moving import move, sync_all
 from provenv.store.ownership import is_group_shared, tidy
+from provenv.store.places import base_of, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Shelves:
         boot: str | None = None,
     ) -> None:
         self.root = os.path.abspath(os.fspath(root))
-        self.base = self.root + "/v1"
+        self.base = base_of(self.root)
         self.workers = workers or _core_count()
         self.durability = durability
         self.cleared: set[str] = set()
@@ -95,7 +96,7 @@ class Shelves:
 
     def place(self, kind: str, key: str) -> str:
         """Absolute path where the object ``key`` (hex) of a kind lies, once it is published."""
-        return f"{self.base}/{kind}/{key[:2]}/{key}"
+        return place_of(self.base, kind, key)
 
     @property
     def is_group_shared(self) -> bool:
