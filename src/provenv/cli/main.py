@@ -126,14 +126,13 @@ def _words(argv: list[str], variables: Mapping[str, str]) -> Words | int:
 
     from provenv.cli.options import parser
 
-    options = parser()
     try:
-        parsed = vars(options.parse_args(argv))
+        parsed = vars(parser(argv[0] if argv else "").parse_args(argv))
         if parsed["command"] not in (None, "help"):
             if not _may_be_secret(parsed["command"], argv):
                 remember(memory, "words", key, parsed)
             return Words(parsed)
-        options.parse_args([parsed["topic"], "--help"] if parsed.get("topic") else ["--help"])
+        parser().parse_args([parsed["topic"], "--help"] if parsed.get("topic") else ["--help"])
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 2
         return code if argv else 2

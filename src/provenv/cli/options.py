@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 from provenv import __version__
 from provenv.cli.machine_options import machine_options
@@ -26,8 +27,11 @@ from provenv.cli.tool_options import tool_options
 __all__ = ["parser"]
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of all commands; each sets ``command``."""
+def parser(word: str = "") -> argparse.ArgumentParser:
+    """The parser of all commands; each sets ``command``.
+
+    Of a command line whose first ``word`` is a command it only has that one: all of them take 8 ms to make.
+    """
     top = argparse.ArgumentParser(
         prog="provenv",
         description="Python environments that are proven before they run.",
@@ -36,25 +40,11 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("-V", "--version", action="version", version=f"provenv {__version__}")
     common_options(top, argparse.SUPPRESS)
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    _init(_command(commands, "init", "start a project in this directory or in PATH"))
-    _add(_command(commands, "add", "add requirements to pyproject.toml, lock and sync"))
-    _remove(_command(commands, "remove", "remove requirements from pyproject.toml, lock and sync"))
-    _lock(_command(commands, "lock", "choose the exact files for every target and write pylock.toml"))
-    _sync(_command(commands, "sync", "make the environment exactly what the lock says"))
-    _run(_command(commands, "run", "run a command in the environment, synced first if needed"))
-    machine_options(_command(commands, "machine", "show or record the facts of this machine"), _command)
-    _tree(_command(commands, "tree", "show the lock as a tree of dependencies"))
-    _why(_command(commands, "why", "tell who needs a package and why it is no newer version"))
-    _verify(_command(commands, "verify", "compare the environment with the lock, byte by byte"))
-    prove_options(_command(commands, "prove", "say what will run on which machine, from the bytes of the wheels"))
-    _doctor(_command(commands, "doctor", "examine this machine and this project, and tell what to put right"))
-    _export(_command(commands, "export", "write what this machine installs as a plain file for any installer"))
-    tool_options(_command(commands, "tool", "run and install programs of packages"), _command)
-    store_options(_command(commands, "store", "verify, measure and prune what this computer keeps"), _command)
-    cache_options(_command(commands, "cache", "manage the cache, of which the store is a part"), _command)
-    told = commands.add_parser("help", help="show the flags of a command")
-    told.add_argument("topic", nargs="?", metavar="COMMAND")
+    # Told a name: on some Pythons argparse else formats its own usage to find it, which loads half a dozen modules.
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog=top.prog)
+    for name, (text, fill) in _COMMANDS.items():
+        if word not in _COMMANDS or word == name:
+            fill(_command(commands, name, text))
     return top
 
 
@@ -335,3 +325,29 @@ def _export(to: argparse.ArgumentParser) -> None:
     interpreter_options(to)
     index_options(to)
     policy_options(to)
+
+
+def _help(to: argparse.ArgumentParser) -> None:
+    to.add_argument("topic", nargs="?", metavar="COMMAND")
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "init": ("start a project in this directory or in PATH", _init),
+    "add": ("add requirements to pyproject.toml, lock and sync", _add),
+    "remove": ("remove requirements from pyproject.toml, lock and sync", _remove),
+    "lock": ("choose the exact files for every target and write pylock.toml", _lock),
+    "sync": ("make the environment exactly what the lock says", _sync),
+    "run": ("run a command in the environment, synced first if needed", _run),
+    "machine": ("show or record the facts of this machine", lambda to: machine_options(to, _command)),
+    "tree": ("show the lock as a tree of dependencies", _tree),
+    "why": ("tell who needs a package and why it is no newer version", _why),
+    "verify": ("compare the environment with the lock, byte by byte", _verify),
+    "prove": ("say what will run on which machine, from the bytes of the wheels", prove_options),
+    "doctor": ("examine this machine and this project, and tell what to put right", _doctor),
+    "export": ("write what this machine installs as a plain file for any installer", _export),
+    "tool": ("run and install programs of packages", lambda to: tool_options(to, _command)),
+    "store": ("verify, measure and prune what this computer keeps", lambda to: store_options(to, _command)),
+    "cache": ("manage the cache, of which the store is a part", lambda to: cache_options(to, _command)),
+    "help": ("show the flags of a command", _help),
+}
+"""What each command does, in the order of the help, and what adds its flags."""

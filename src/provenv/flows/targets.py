@@ -5,7 +5,6 @@ from __future__ import annotations
 from packaging.markers import Marker
 
 from provenv.errors import InputError
-from provenv.model.hardware_file import fingerprint
 from provenv.model.machine import Interpreter
 from provenv.model.project import Project
 from provenv.model.target import DEFAULT_GLIBC, DEFAULT_MACOS, PLATFORMS, Target
@@ -127,6 +126,8 @@ def recorded(target: Target) -> dict[str, object]:
         if target.has_no_gpu:
             record["gpus"] = []
         if target.machine is not None:
+            from provenv.model.hardware_file import fingerprint
+
             # Whatever else the file says (what its system has, how much memory): another file makes the lock stale.
             record["machine"] = fingerprint(target.machine)
     return record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,10 @@ from packaging.utils import canonicalize_name
 from provenv.errors import InputError
 
 __all__ = ["Line", "Mistakes", "Setting", "Settings"]
+
+_URL = re.compile(r"[a-z][a-z+]*://", re.IGNORECASE)
+_TOLD = 20
+"""So many mistakes are told in one error: a file with more has one reason for most of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +47,9 @@ class Mistakes:
             key, problem = self._found[0]
             raise InputError(f"{self._where}: {key}", problem)
         if self._found:
-            listed = "".join(f"\n  {key}: {problem}" for key, problem in self._found)
+            listed = "".join(f"\n  {key}: {problem}" for key, problem in self._found[:_TOLD])
+            if (more := len(self._found) - _TOLD) > 0:
+                listed += f"\n  and {more} more"
             raise InputError(self._where, f"{len(self._found)} mistakes{listed}")
 
     def table(self, value: Any, where: str) -> Mapping[str, Any]:
@@ -58,6 +64,8 @@ class Mistakes:
         """Note the keys that are not known."""
         for key in table:
             if key not in known:
+                import difflib  # one more millisecond for everybody who makes no mistake
+
                 close = difflib.get_close_matches(key, known, 1)
                 meant = f"; did you mean `{close[0]}`?" if close else f"; known are {', '.join(sorted(known))}"
                 self.add(f"{where}.{key}", f"unknown key{meant}")
@@ -127,7 +135,10 @@ class Mistakes:
         try:
             return Line(requirement=Requirement(text), text=text, where=where)
         except InvalidRequirement as error:
-            self.add(where, f"`{text}` is not a requirement: {str(error).splitlines()[0]}")
+            why = str(error).splitlines()[0]
+            if _URL.match(text):
+                why = f"a URL needs the name of its package before it, as `NAME @ {text}`"
+            self.add(where, f"`{text}` is not a requirement: {why}")
             return None
 
     def markers(self, value: Any, where: str) -> Iterator[Marker]:
