@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from provenv.universe.view import View
 from tests.worlds.fixtures import house, launcher
 from tests.worlds.house import House
 
@@ -113,3 +114,22 @@ def test_a_page_that_only_reading_ahead_asked_for_may_fail(house: House) -> None
     assert house.locked() == {"alpha": "1.0", "delta": "1.0", "gamma": "1.0"}
     house.project("alpha", "gamma")
     assert "beta" in house.refused("lock", "-U")
+
+
+def test_what_a_kept_view_knows_survives_reading_ahead(house: House) -> None:
+    """An index that tells no age: every page is read again for each question, and what was known stays known."""
+    house.server.cache_control = None
+    house.server.has_etags = False
+    house.wheel("alpha", "1.0", ("beta", "gamma"))
+    house.wheel("alpha", "2.0", ("beta", "gamma", "delta>=2"))
+    for name in ("beta", "gamma"):
+        house.wheel(name, "1.0", ("delta",))
+    house.wheel("delta", "1.0")
+    house.wheel("delta", "2.0")
+    house.project("alpha", "beta", "delta<2")
+    told = house.do("lock")
+    assert "alpha 1.0 (newest 2.0) held by" in told.err, "it was solved once more, to tell why alpha is no newer"
+    files = [path for path in (house.cache / "views").rglob("*") if path.is_file()]
+    views = [view for view in map(View.load, map(str, files)) if view is not None]
+    assert {view.name for view in views} == {"alpha", "beta", "gamma", "delta"}
+    assert all(view.chosen for view in views)

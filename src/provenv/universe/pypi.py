@@ -110,7 +110,17 @@ class IndexSupply:
             self._wait(is_there)
             self._page_arrived(name)
             self._crawl(is_there)
+        if stale is not None:
+            self._keep_learned(name, stale)
         return self._views[name]
+
+    def _keep_learned(self, name: str, stale: View) -> None:
+        """Let a view that came from its file take the place of one that reading ahead made of the same page."""
+        made = self._views[name]
+        is_same = made is not None and made is not stale and made.digest == stale.digest
+        if is_same and made is not None and stale.holds_at(self._choices.cutoff(name)):
+            stale.expires, stale.is_changed = made.expires, True
+            self._adopt(stale)
 
     def mask(self, view: View, specifier: str) -> int:
         """Which candidates a specifier admits; remembered in the view."""
@@ -391,7 +401,7 @@ def _carry_over(stale: View, fresh: View) -> None:
     moved = {
         old: new
         for old, version in enumerate(stale.versions, 1)
-        if (new := fresh.candidate(version)) and stale.known >> old & 1
+        if stale.known >> old & 1 and (new := fresh.candidate(version))
     }
     for old, new in moved.items():
         for reason, mask in stale.broken.items():
