@@ -1,4 +1,9 @@
-"""Threads that share pieces of work, the heaviest first, so that none of them is left alone with a long one."""
+"""Threads that share pieces of work, the heaviest first, so that none of them is left alone with a long one.
+
+Work of many short steps is the exception: two threads at it wait for each other's hold on the interpreter in turn. So
+while there is heavy work, which hardly needs the interpreter, no more than one thread is at the short steps, and all of
+them count as one piece.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+    from typing import TypeAlias
+
+    _Piece: TypeAlias = tuple[int, int, Callable[[], None]]
 
 __all__ = ["FIRST", "Crew"]
 
@@ -30,7 +38,10 @@ class Crew:
     def __init__(self, workers: int) -> None:
         self.is_stopped = False
         self._workers = max(1, workers)
-        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._heavy: list[_Piece] = []
+        self._fiddly: list[_Piece] = []
+        self._fiddly_weight = 0
+        self._fiddling = 0
         self._count = 0
         self._idle = 0
         self._is_closing = False
@@ -58,11 +69,12 @@ class Crew:
         if kind is None and self._failures:
             raise self._failures[0]
 
-    def add(self, weight: int, work: Callable[[], None]) -> None:
-        """Have ``work`` done by one of the threads, after all that weighs more."""
+    def add(self, weight: int, work: Callable[[], None], *, is_fiddly: bool = False) -> None:
+        """Have ``work`` done by one of the threads, after all that weighs more; ``is_fiddly``: of many short steps."""
         with self._changed:
             self._count += 1
-            heappush(self._heap, (-weight, self._count, work))
+            heappush(self._fiddly if is_fiddly else self._heavy, (-weight, self._count, work))
+            self._fiddly_weight += weight if is_fiddly else 0
             if self._idle:
                 self._changed.notify()
             elif len(self._threads) < self._workers:
@@ -79,16 +91,30 @@ class Crew:
 
     def _run(self) -> None:
         try:
-            while (work := self._next()) is not None:
+            while (found := self._next()) is not None:
+                work, is_fiddly = found
                 work()
+                if is_fiddly:
+                    with self._changed:
+                        self._fiddling -= 1
         except BaseException as failure:
             self._failures.append(failure)
             self.is_stopped = True
 
-    def _next(self) -> Callable[[], None] | None:
+    def _next(self) -> tuple[Callable[[], None], bool] | None:
         with self._changed:
-            while not self._heap and not self._is_closing and not self.is_stopped:
+            while not self._heavy and not self._fiddly and not self._is_closing and not self.is_stopped:
                 self._idle += 1
                 self._changed.wait()
                 self._idle -= 1
-            return heappop(self._heap)[2] if self._heap and not self.is_stopped else None
+            if self.is_stopped or not (self._heavy or self._fiddly):
+                return None
+            is_fiddly = bool(self._fiddly) and (not self._heavy or self._is_turn_of_fiddly(-self._heavy[0][0]))
+            weight, _, work = heappop(self._fiddly if is_fiddly else self._heavy)
+            if is_fiddly:
+                self._fiddling += 1
+                self._fiddly_weight += weight
+            return work, is_fiddly
+
+    def _is_turn_of_fiddly(self, heaviest: int) -> bool:
+        return not self._fiddling and self._fiddly_weight >= heaviest

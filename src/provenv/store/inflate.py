@@ -33,7 +33,7 @@ __all__ = ["LONG", "Source", "content", "pieces", "write_member"]
 
 _SMALL = 1 << 20
 """Up to here a member is inflated in one piece; above, in pieces that stay in the processor's cache."""
-LONG = 1 << 20
+LONG = 256 << 10
 """From here on RECORD's word is taken for the hash of a member."""
 _PIECE = 1 << 16
 _HASHED = 1 << 19
@@ -167,7 +167,7 @@ def write_member(
         _write(source, member, path, packed, None)
         if row.size is not None and row.size != member.size:
             raise _contradicted(source, member, row, f"{member.size} bytes")
-        return digest_for_record(row.digest)
+        return row.sha256
     digest = hashlib.sha256()
     algorithm = row.algorithm if row is not None else None
     other = None if algorithm in (None, "sha256") else hashlib.new(str(algorithm))
@@ -204,7 +204,7 @@ def _write_short(source: Source, member: Member, row: RecordRow, path: str, pack
     if digest != row.digest or (row.size is not None and row.size != member.size):
         raise _contradicted(source, member, row, digest.hex())
     _put(path, (data,), is_executable=member.is_executable)
-    return digest_for_record(digest)
+    return row.sha256
 
 
 def _damaged(source: Source, member: Member, problem: Exception) -> IntegrityError:

@@ -6,6 +6,7 @@ last member of one of them.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from functools import partial
 from threading import Lock
@@ -15,26 +16,28 @@ from provenv.archives.zip import Member, read_archive
 from provenv.errors import InputError, InstallError, IntegrityError
 from provenv.store.crew import FIRST, Crew
 from provenv.store.failure import told_as_install_error
-from provenv.store.inflate import Source, content, write_member
+from provenv.store.inflate import LONG, Source, content, write_member
 from provenv.store.tree import Tree
 from provenv.wheel.contents import check_metadata, check_record, check_tags
 from provenv.wheel.filename import WheelName
 from provenv.wheel.metadata import WheelFile, parse_entry_points
-from provenv.wheel.record import RecordRow, parse_record
+from provenv.wheel.record import RecordRow, digest_for_record, parse_record
 from provenv.wheel.scripts import check_data_path, check_entry_point, check_script_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from provenv.events import Events
 
 __all__ = ["Unpacking", "unpack_wheel"]
 
-_LARGE = 256 << 10
+_LARGE = LONG
 _BATCH_BYTES = 1 << 20
 _BATCH_FILES = 64
 _LARGEST_GAP = 64 << 10
+_STEP = 12 << 10
+"""What a file costs beside its bytes, in bytes that could be inflated in that time."""
 _LARGEST_METADATA = 16 << 20
 _SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
 
@@ -107,7 +110,10 @@ class Unpacking:
         self._head: _Head | None = None
         self._members: tuple[Member, ...] = ()
         self._judge = Judge(filename, is_lax=is_lax)
+        self._promised: dict[str, str] = {}
         self._digests: dict[str, str] = {}
+        self._draft: Tree | None = None
+        """The tree as RECORD promises it, made while others still write."""
         self._tree: Tree | None = None
         self._refusal: BaseException | None = None
         """That the bytes are not those that were promised: it explains every other failure."""
@@ -146,10 +152,10 @@ class Unpacking:
 
     # What the crew does
 
-    def _add(self, weight: int, work: Callable[[], None]) -> None:
+    def _add(self, weight: int, work: Callable[[], None], *, is_fiddly: bool = False) -> None:
         with self._lock:
             self._left += 1
-        self._crew.add(weight, lambda: self._do(work))
+        self._crew.add(weight, lambda: self._do(work), is_fiddly=is_fiddly)
 
     def _do(self, work: Callable[[], None]) -> None:
         """One piece of work; whoever did the last one finishes the tree. Nothing is raised."""
@@ -174,7 +180,7 @@ class Unpacking:
     def _open(self) -> None:
         self._source = source = Source(self._path, self.filename, lambda: self._is_given_up)
         if not self._is_proven:
-            self._add(source.status.st_size // 3, self._prove)
+            self._add(source.status.st_size // 2, self._prove)
         name = WheelName.from_filename(self.filename)
         self._judge.package = name.name
         mapped = source.map()
@@ -185,8 +191,12 @@ class Unpacking:
             mapped.close()
         self._head = _Head(source, self._members, name, self._judge)
         _make_directories(self._files, self._members)
+        self._promised = self._head.promised()
+        if len(self._promised) == len(self._members):
+            self._add(len(self._members) * _STEP, self._sketch, is_fiddly=True)
         for batch in _batches(self._members):
-            self._add(sum(member.size for member in batch), partial(self._write, batch))
+            weight = sum(member.size + _STEP for member in batch)
+            self._add(weight, partial(self._write, batch), is_fiddly=len(batch) > 1)
 
     def _prove(self) -> None:
         assert self._source is not None
@@ -214,19 +224,14 @@ class Unpacking:
             self._digests[path] = write_member(source, member, row, place, piece, is_thorough=self._is_thorough)
         self._events.advanced("unpack", sum(member.size for member in batch), source.subject)
 
-    def _finish(self) -> None:
-        head, source, digests = self._head, self._source, self._digests
-        assert source is not None
+    def _sketch(self) -> None:
+        self._draft = self._described(self._promised)
+
+    def _described(self, digests: Mapping[str, str]) -> Tree:
+        head = self._head
         assert head is not None
-        if not self._is_proven and not source.is_unchanged:
-            raise IntegrityError(
-                self.filename,
-                expected="a file that nobody changes",
-                actual=f"{self._path} was changed while it was read",
-                hint="run the command again",
-            )
         entries = sorted((one.path, one.size, one.is_executable, digests[one.path]) for one in self._members)
-        tree = Tree.from_entries(
+        return Tree.from_entries(
             tuple(entries),
             directory=self._final,
             sha256=self.sha256,
@@ -239,6 +244,19 @@ class Unpacking:
             entry_points=head.entry_points,
             is_lax=bool(self._judge.waived),
         )
+
+    def _finish(self) -> None:
+        source = self._source
+        assert source is not None
+        if not self._is_proven and not source.is_unchanged:
+            raise IntegrityError(
+                self.filename,
+                expected="a file that nobody changes",
+                actual=f"{self._path} was changed while it was read",
+                hint="run the command again",
+            )
+        is_kept = self._draft is not None and self._digests == self._promised
+        tree = self._draft if is_kept and self._draft is not None else self._described(self._digests)
         with open(self.directory + "/manifest", "xb") as manifest:
             manifest.write(tree.manifest())
         self._publish()
@@ -259,7 +277,9 @@ class _Head:
         self.is_purelib = WheelFile.from_text(wheel, self._where("WHEEL")).is_purelib
         check_tags(wheel, name, self.dist_info, judge)
         check_metadata(self._text("METADATA"), name, self.dist_info, judge)
-        self.rows = self._rows()
+        record = self._text("RECORD")
+        self._record = digest_for_record(hashlib.sha256(record.encode()).digest())
+        self.rows = self._rows(record)
         self.entry_points: tuple[tuple[str, str, str], ...] = ()
         if f"{self.dist_info}/entry_points.txt" in self.members:
             where = self._where("entry_points.txt")
@@ -318,8 +338,13 @@ class _Head:
         except UnicodeDecodeError as problem:
             raise InputError(self._where(file), "not UTF-8") from problem
 
-    def _rows(self) -> dict[str, RecordRow]:
-        rows = parse_record(self._text("RECORD"), self._where("RECORD"))
+    def promised(self) -> dict[str, str]:
+        """The SHA-256 of each member that RECORD has one of, and that of RECORD, as RECORD writes them."""
+        found = {path: row.sha256 for path, row in self.rows.items() if row.sha256 and path in self.members}
+        return found | {f"{self.dist_info}/RECORD": self._record}
+
+    def _rows(self, record: str) -> dict[str, RecordRow]:
+        rows = parse_record(record, self._where("RECORD"))
         check_record(self.members, rows, self.dist_info, self.judge)
         return rows
 

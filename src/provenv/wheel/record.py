@@ -18,12 +18,21 @@ _ALGORITHMS = {"sha256": 32, "sha384": 48, "sha512": 64}
 class RecordRow:
     """One file: ``algorithm`` and ``digest`` (raw bytes) are None when no hash is given, ``size`` when no size is."""
 
-    __slots__ = ("algorithm", "digest", "size")
+    __slots__ = ("_sha256", "algorithm", "digest", "size")
 
     def __init__(self, algorithm: str | None, digest: bytes | None, size: int | None) -> None:
         self.algorithm = algorithm
         self.digest = digest
         self.size = size
+        self._sha256: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """The hash as RECORD writes it; empty when there is none, or one of another algorithm."""
+        if self._sha256 is None:
+            is_told = self.algorithm == "sha256" and self.digest is not None
+            self._sha256 = digest_for_record(self.digest) if is_told and self.digest is not None else ""
+        return self._sha256
 
 
 def digest_from_record(text: str) -> bytes:
