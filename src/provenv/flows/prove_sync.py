@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Collection, Iterable, Sequence
 
 from provenv.errors import InstallError
 from provenv.flows.here_anew import hardware_here
-from provenv.flows.prove_carried import carried_of
-from provenv.flows.prove_facts import Facts
-from provenv.flows.prove_parts import Part
 from provenv.flows.prove_spots import own_rules, with_capabilities
 from provenv.flows.world import World
-from provenv.lockfile.read import parse
 from provenv.model.finding import FAILS, Finding
 from provenv.model.hardware import Hardware
 from provenv.model.machine import Interpreter
 from provenv.model.plan import Wanted
-from provenv.proof.coverage import coverage_findings
-from provenv.proof.cpu import cpu_findings
-from provenv.proof.driver import driver_findings
-from provenv.proof.libc import libc_findings
-from provenv.proof.subject import Case
 from provenv.stack.builds import needs_of, unmet
 from provenv.stack.tables import Tables
+from provenv.store.places import base_of, place_of
 
 __all__ = ["refuse_what_fails"]
 
-_OF_MACHINES = (driver_findings, coverage_findings, libc_findings, cpu_findings)
 _MOST = 4
+_CARRYING = (b"facts", b"plain-wheels")
+"""One of these is in every lock that carries facts."""
 
 
 def refuse_what_fails(world: World, data: bytes, wanted: Sequence[Wanted], interpreter: Interpreter) -> None:
@@ -37,19 +31,13 @@ def refuse_what_fails(world: World, data: bytes, wanted: Sequence[Wanted], inter
     """
     tables = own_rules(world)
     hardware = with_capabilities(hardware_here(world, tables), tables)
-    facts = Facts(world, world.store(), carried_of(parse(data, world.lock_file)), is_fetching=False)
-    facts.recall(wanted)
-    parts = [Part(name=item.name, version=item.version, wanted=item) for item in wanted]
-    case = Case(
-        target="this machine",
-        python=interpreter.minor,
-        abi_flags=interpreter.soabi_flags,
-        hardware=hardware,
-        packages=tuple(facts.package(part) for part in parts),
-        tables=tables,
-    )
-    failing = [finding for check in _OF_MACHINES for finding in check(case) if finding.level == FAILS]
-    unread = [item for item in wanted if facts.of(item.sha256) is None]
+    failing: list[Finding] = []
+    read: Collection[str] = ()
+    if _has_facts(world, data, wanted):
+        from provenv.flows.prove_recall import failing_by_facts  # nor their readers, where no facts are
+
+        failing, read = failing_by_facts(world, data, wanted, interpreter, hardware, tables)
+    unread = [item for item in wanted if item.sha256 not in read]
     failing += _by_rules(unread, tables, hardware, {finding.subject for finding in failing})
     if not failing:
         return
@@ -63,6 +51,14 @@ def refuse_what_fails(world: World, data: bytes, wanted: Sequence[Wanted], inter
         "what the lock holds does not run on this machine; nothing was installed\n  " + "\n  ".join(lines),
         hint=f"{failing[0].remedy or 'lock for this machine'}; `provenv prove --here` tells more, "
         "and --no-prove installs it all the same",
+    )
+
+
+def _has_facts(world: World, data: bytes, wanted: Sequence[Wanted]) -> bool:
+    """Whether the lock may carry facts of a wheel, or the store has some."""
+    base = base_of(os.path.join(world.cache, "store"))
+    return any(word in data for word in _CARRYING) or any(
+        os.path.exists(place_of(base, "facts", item.sha256)) for item in wanted
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -171,7 +170,9 @@ def _named(names: tuple[str, ...], has_all: bool, known: Collection[str], kind: 
         return set(known)
     wanted = {str(canonicalize_name(name)) for name in names}
     for name in sorted(wanted - set(known)):
-        close = difflib.get_close_matches(name, known, 1)
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, known, 1)
         hint = f"did you mean `{close[0]}`?" if close else f"the lock has {', '.join(sorted(set(known))) or 'none'}"
         raise UsageError(f"there is no {kind} named `{name}`", hint=hint)
     return wanted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -140,11 +139,15 @@ def _directories(root: str, workspace: Workspace) -> list[str]:
 
 
 def _matches(root: str, pattern: str) -> list[str]:
+    import glob  # few projects are workspaces
+
     return glob.glob(os.path.join(glob.escape(root), pattern), recursive=True)
 
 
 def _watched_directories(root: str, patterns: Sequence[str]) -> Iterator[str]:
     """Directories in which a new entry may be a new member."""
+    import glob
+
     for pattern in patterns:
         parts = pattern.strip("/").split("/")
         for number, part in enumerate(parts):

@@ -35,7 +35,7 @@ _SMALL = 1 << 20
 """Up to here a member is inflated in one piece; above, in pieces that stay in the processor's cache."""
 LONG = 256 << 10
 """From here on RECORD's word is taken for the hash of a member."""
-_PIECE = 1 << 16
+_PIECE = 1 << 18
 _HASHED = 1 << 19
 _BINARY = getattr(os, "O_BINARY", 0)
 _SETS_TIMES = os.utime in os.supports_fd

@@ -177,7 +177,11 @@ class Shelves:
 
     def discard(self, directory: str) -> None:
         """Remove a private directory, if it is still there."""
-        if os.path.isdir(directory):
+        try:
+            os.rmdir(directory)  # mostly it is empty: what was in it is published
+        except FileNotFoundError:
+            pass
+        except OSError:
             from shutil import rmtree
 
             rmtree(directory, ignore_errors=True)
