@@ -118,6 +118,9 @@ class Arrival:
 class Copy:
     """A local file that is copied into the store before it is unpacked."""
 
+    received = 0
+    """Nothing comes over a line."""
+
     def __init__(
         self, store: Store, item: Wanted, path: str, events: Events, crew: Crew, then: Callable[[], object]
     ) -> None:

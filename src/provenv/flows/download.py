@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -35,6 +36,10 @@ __all__ = ["fetch_blobs", "fetch_missing"]
 
 _SIDE_BY_SIDE = 8
 """Downloads at a time: enough to fill a line, few enough that each moves."""
+_ON_A_FAST_LINE = 3
+"""The same where a few fill it: then one after the other gives the unpackers something to do all the time."""
+_FAST, _JUDGED_AFTER = 200e6, 0.3
+"""Bytes a second, and the seconds after which that is known."""
 _UNPACKED_SIDE_BY_SIDE = 4
 """Wheels that are unpacked at a time: while one is being finished, there is work in the others."""
 _LOOKED_AFTER = 0.2
@@ -75,6 +80,9 @@ class _OnItsWay(Protocol):
     item: Wanted
 
     @property
+    def received(self) -> int: ...
+
+    @property
     def is_done(self) -> bool: ...
 
     def finish(self) -> None: ...
@@ -98,6 +106,10 @@ class _Work:
         self._coming: list[_OnItsWay] = []
         self._unpacked: list[Arrival] = []
         self._doors: Catalog | None = None
+        self._begun = 0.0
+        """When the first download began, by the monotonic clock."""
+        self._arrived = 0
+        """Bytes of downloads that are complete."""
         self._news: SimpleQueue[None] = SimpleQueue()
 
     def run(self, crew: Crew) -> None:
@@ -136,13 +148,23 @@ class _Work:
             from provenv.flows.network import catalog  # 13 ms that wheels of this computer do without
 
             self._doors = catalog(self._world, _locations(self._world))
+            self._begun = time.monotonic()
             self._world.events.started("download", sum(item.size or 0 for item in self._remote) or None)
 
     def _start(self, crew: Crew) -> None:
         while self._here and len(self._unpacked) < max(_UNPACKED_SIDE_BY_SIDE, self._store.workers):
             self._unpack(self._here.popleft(), crew)
-        while self._remote and len(self._coming) < _SIDE_BY_SIDE:
-            self._download(self._remote.popleft())
+        # While unpacking is what takes the time, the smallest begin, so that it begins at once; while the line is, the
+        # largest do, so that the last to arrive is soon unpacked.
+        is_fast = self._is_line_fast()
+        while self._remote and len(self._coming) < (_ON_A_FAST_LINE if is_fast else _SIDE_BY_SIDE):
+            self._download(self._remote.pop() if is_fast else self._remote.popleft())
+
+    def _is_line_fast(self) -> bool:
+        """So far; also as long as that is not known."""
+        seconds = time.monotonic() - self._begun
+        arrived = self._arrived + sum(one.received for one in self._coming)
+        return seconds < _JUDGED_AFTER or arrived > _FAST * seconds
 
     def _unpack(self, item: Wanted, crew: Crew) -> None:
         path = _local(self._world, item)
@@ -178,7 +200,9 @@ class _Work:
     def _await_news(self) -> None:
         """Until something is done, or it is time to look at what others work on."""
         try:
-            self._news.get(timeout=_LOOKED_AFTER if self._busy else _LONGEST_WAIT)
+            is_new = self._remote and time.monotonic() - self._begun < _JUDGED_AFTER
+            wait = _LOOKED_AFTER if self._busy else _JUDGED_AFTER if is_new else _LONGEST_WAIT
+            self._news.get(timeout=wait)
             while True:
                 self._news.get_nowait()
         except Empty:
@@ -197,6 +221,7 @@ class _Work:
     def _collect(self) -> None:
         for one in [one for one in self._coming if one.is_done]:
             one.finish()
+            self._arrived += one.received
             self._coming.remove(one)
             if self._is_unpacking:
                 self._here.appendleft(one.item)
@@ -241,6 +266,11 @@ class _Download:
             )
             self._chain.tell(then)
         return True
+
+    @property
+    def received(self) -> int:
+        """Bytes that have arrived."""
+        return self._receiver.received
 
     @property
     def is_done(self) -> bool:

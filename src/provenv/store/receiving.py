@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Receiver"]
 
+_ENOUGH = 512 << 10
+"""Bytes that are hashed and written at once. They come in pieces of 16 KiB, and to hash and write each of these hands
+the interpreter's lock to another thread and back, which costs more than the work."""
+
 
 class Receiver:
     """Made by ``Store.receive``. When ``is_present`` is true the file is there already and nothing need be written."""
@@ -27,7 +31,7 @@ class Receiver:
         self.sha256 = sha256 or ""
         """Known from the begin, or after the end of the block."""
         self.received = 0
-        """Bytes written so far."""
+        """Bytes taken so far."""
         self._store = store
         self._expected = sha256
         self._size = size
@@ -37,6 +41,7 @@ class Receiver:
         self._directory = ""
         self._file = -1
         self._hash = hashlib.sha256()
+        self._waiting = bytearray()
 
     def __enter__(self) -> Receiver:
         self.begin()
@@ -66,10 +71,16 @@ class Receiver:
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next bytes."""
-        self._hash.update(data)
         self.received += len(data)
         if self._size is not None and self.received > self._size:
             raise IntegrityError(self._subject, expected=f"{self._size} bytes", actual="more")
+        self._waiting += data
+        if len(self._waiting) >= _ENOUGH:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        data, self._waiting = self._waiting, bytearray()
+        self._hash.update(data)
         with told_as_install_error("write to the store", self._store.root):
             view = memoryview(data)
             while view:
@@ -81,6 +92,7 @@ class Receiver:
             os.ftruncate(self._file, 0)
             os.lseek(self._file, 0, os.SEEK_SET)
         self._hash = hashlib.sha256()
+        self._waiting = bytearray()
         self.received = 0
 
     def __exit__(
@@ -93,6 +105,7 @@ class Receiver:
             self._close()
 
     def _finish(self) -> None:
+        self._pass_on()
         digest = self._hash.hexdigest()
         if self._expected is not None and digest != self._expected:
             raise IntegrityError(
