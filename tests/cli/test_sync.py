@@ -329,3 +329,19 @@ def test_a_sync_that_is_killed_is_finished_by_the_next(house: House, delay: floa
     for name in names:
         assert len(list((house.site / name).glob("*.py"))) == 21
     assert "nothing to do" in house.launch("sync").err
+
+
+def test_what_is_downloaded_first(house: House) -> None:
+    """The smallest while the line is not known to be slow: the unpackers have something to do. Then the largest."""
+    names = [f"part{number:02}" for number in range(14)]
+    for number, name in enumerate(names):
+        house.wheel(name, files={f"{name}/data.bin": os.urandom(2_000 * (number + 1))})
+    house.project(*names)
+    house.do("lock")
+    house.server.fail("*.whl", delay=0.5)
+    house.do("sync", "--frozen")
+    asked = [request.path.rpartition("/")[2].partition("-")[0] for request in house.server.seen("*.whl")]
+    assert set(asked[:8]) == set(names[:8])
+    assert set(asked[8:]) == set(names[8:])
+    assert asked[8] == names[-1], "it was known to be slow by then"
+    assert house.installed().keys() == set(names)

@@ -37,7 +37,8 @@ __all__ = ["fetch_blobs", "fetch_missing"]
 _SIDE_BY_SIDE = 8
 """Downloads at a time: enough to fill a line, few enough that each moves."""
 _ON_A_FAST_LINE = 3
-"""The same where a few fill it: then one after the other gives the unpackers something to do all the time."""
+"""The same of large files, where a few fill it: in turn they give the unpackers something to do all the time."""
+_LARGE = 16 << 20
 _FAST, _JUDGED_AFTER = 200e6, 0.3
 """Bytes a second, and the seconds after which that is known."""
 _UNPACKED_SIDE_BY_SIDE = 4
@@ -157,8 +158,12 @@ class _Work:
         # While unpacking is what takes the time, the smallest begin, so that it begins at once; while the line is, the
         # largest do, so that the last to arrive is soon unpacked.
         is_fast = self._is_line_fast()
-        while self._remote and len(self._coming) < (_ON_A_FAST_LINE if is_fast else _SIDE_BY_SIDE):
-            self._download(self._remote.pop() if is_fast else self._remote.popleft())
+        while self._remote and len(self._coming) < _SIDE_BY_SIDE:
+            item = self._remote[-1 if is_fast else 0]
+            if is_fast and (item.size or 0) >= _LARGE and len(self._coming) >= _ON_A_FAST_LINE:
+                break
+            self._remote.remove(item)
+            self._download(item)
 
     def _is_line_fast(self) -> bool:
         """So far; also as long as that is not known."""
