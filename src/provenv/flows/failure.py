@@ -26,7 +26,7 @@ __all__ = ["no_solution"]
 _REASONS_TOLD = 2
 #: Without a word of the user, narrowing the conflict and looking for ways out may take this part of the time that the
 #: command took until then, but no less and no more than so many seconds. The first has half, the second what is left.
-_PART, _LEAST, _MOST = 0.25, 0.15, 6.0
+_PART, _LEAST, _MOST = 0.2, 0.15, 6.0
 
 
 def no_solution(
