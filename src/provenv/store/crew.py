@@ -110,11 +110,12 @@ class Crew:
             if self.is_stopped or not (self._heavy or self._fiddly):
                 return None
             is_fiddly = bool(self._fiddly) and (not self._heavy or self._is_turn_of_fiddly(-self._heavy[0][0]))
-            weight, _, work = heappop(self._fiddly if is_fiddly else self._heavy)
+            negative, _, work = heappop(self._fiddly if is_fiddly else self._heavy)
             if is_fiddly:
                 self._fiddling += 1
-                self._fiddly_weight += weight
+                self._fiddly_weight -= -negative
             return work, is_fiddly
 
     def _is_turn_of_fiddly(self, heaviest: int) -> bool:
+        """Whether to do one of these although ``heaviest`` waits: nobody is at them, and together they weigh more."""
         return not self._fiddling and self._fiddly_weight >= heaviest
