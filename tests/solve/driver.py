@@ -16,10 +16,14 @@ __all__ = ["attempt", "drive"]
 
 
 def drive(
-    answer: Callable[[Ask], Answer], *, prefer: Mapping[str, int] | None = None, asked: list[Ask] | None = None
+    answer: Callable[[Ask], Answer],
+    *,
+    prefer: Mapping[str, int] | None = None,
+    costly: Mapping[str, int] | None = None,
+    asked: list[Ask] | None = None,
 ) -> Solution:
     """The solution; raises ``Unsolvable``. Every question is appended to ``asked``."""
-    search = solve(prefer=prefer)
+    search = solve(prefer=prefer, costly=costly)
     try:
         ask = next(search)
         while True:
@@ -31,9 +35,11 @@ def drive(
         return solution
 
 
-def attempt(answer: Callable[[Ask], Answer], *, asked: list[Ask] | None = None) -> Solution | Nogood:
+def attempt(
+    answer: Callable[[Ask], Answer], *, costly: Mapping[str, int] | None = None, asked: list[Ask] | None = None
+) -> Solution | Nogood:
     """The solution, or the proof that there is none."""
     try:
-        return drive(answer, asked=asked)
+        return drive(answer, costly=costly, asked=asked)
     except Unsolvable as failure:
         return failure.proof

@@ -65,6 +65,39 @@ def test_a_preference_comes_before_every_tier() -> None:
     assert solved(needs, prefer={"a": 0b1000}, tiers={"a": (0b0110,)}, lowest={"a"}) == {"a": 3}
 
 
+def test_whoever_rules_out_what_costs_little_is_put_off_before_much_is_paid() -> None:
+    needs = {
+        ("", 1): (root("b", 0b110, 2), root("p", 0b10, 1)),
+        ("p", 1): (need(1, "a", 0b1110, 3),),
+        ("a", 3): (need(3, "b", 0b010, 2),),
+        ("a", 2): (need(2, "b", 0b010, 2),),
+    }
+    paid: list[Ask] = []
+
+    def chosen(costly: Mapping[str, int]) -> dict[str, int]:
+        paid.clear()
+        search = solve(costly=costly)
+        try:
+            ask = next(search)
+            while True:
+                if (ask.package, ask.candidate) == ("a", 1):
+                    paid.append(ask)
+                ask = search.send(needs.get((ask.package, ask.candidate), ()))
+        except StopIteration as stop:
+            found: dict[str, int] = stop.value.chosen
+            return found
+
+    assert chosen({}) == {"b": 2, "p": 1, "a": 1}
+    assert paid
+    assert chosen({"a": 0b0010}) == {"p": 1, "a": 3, "b": 1}
+    assert not paid
+    # Where nothing else will do, it is paid for.
+    needs["a", 3] = (need(3, "b", 0b001, 2),)
+    needs["a", 2] = (need(2, "b", 0b001, 2),)
+    assert chosen({"a": 0b0010}) == {"p": 1, "a": 1, "b": 2}
+    assert paid
+
+
 def test_a_late_rule_of_the_root_holds_from_then_on() -> None:
     bound = Always("b", 0b010, 2, "bound")
     needs = {

@@ -52,6 +52,8 @@ class Search:
         self._cursor = 0
         self._lost: dict[str, int] = {}
         self._blamed: dict[str, int] = {}
+        self._culprits: dict[str, str] = {}
+        self._put_off: dict[str, None] = {}
         self._rank: dict[str, tuple[int, int]] = {}
 
     # What the universe says
@@ -197,23 +199,25 @@ class Search:
 
     def next_open(self) -> str | None:
         """The package to decide next: one with a single candidate left, an often disputed one, the first found."""
-        state, decided = self.state, self.decided
+        state, decided, put_off = self.state, self.decided, self._put_off
         while self._singles:
             package = self._singles.pop()
             left = state[package]
             if package not in decided and package not in self.owner and not left & 1 and not left & (left - 1):
                 return package
         if self._rank:
-            ranked = [name for name in self._rank if name not in decided and not state[name] & 1]
+            ranked = [
+                name for name in self._rank if name not in decided and not state[name] & 1 and name not in put_off
+            ]
             if ranked:
                 return min(ranked, key=self._rank.__getitem__)
         order = self.order
         for position in range(self._cursor, len(order)):
             package = order[position]
-            if not state[package] & 1 and package not in decided:
+            if not state[package] & 1 and package not in decided and package not in put_off:
                 self._cursor = position
                 return package
-        return None
+        return next((name for name in put_off if not state[name] & 1 and name not in decided), None)
 
     def decide(self, package: str, candidate: int) -> None:
         """Assume that ``package`` is this candidate."""
@@ -345,6 +349,7 @@ class Search:
         if not level:
             return
         culprit = self._trail[self._starts[level - 1]][0]
+        self._culprits[loser] = culprit
         self._lost[loser] = self._lost.get(loser, 0) + 1
         self._blamed[culprit] = self._blamed.get(culprit, 0) + 1
         if self._lost[loser] == _PATIENCE:
@@ -352,6 +357,18 @@ class Search:
         if self._blamed[culprit] == _PATIENCE and culprit not in self._rank:
             self._rank[culprit] = (_LATE, self.order.index(culprit))
             self.backjump(level - 1)
+
+    def reorder(self, loser: str) -> bool:
+        """Put off the package that last ruled out candidates of ``loser`` until all others are decided; once for each.
+
+        False when nobody did, or it was put off before.
+        """
+        culprit = self._culprits.get(loser)
+        if culprit is None or culprit not in self.decided or culprit in self._put_off:
+            return False
+        self._put_off[culprit] = None
+        self.backjump(next(at for at, start in enumerate(self._starts) if self._trail[start][0] == culprit))
+        return True
 
     def backjump(self, level: int) -> None:
         """Take back every decision above ``level`` and all that followed from it."""

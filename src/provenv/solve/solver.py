@@ -38,6 +38,7 @@ def solve(
     prefer: Mapping[str, int] | None = None,
     tiers: Mapping[str, tuple[int, ...]] | None = None,
     lowest: Container[str] = (),
+    costly: Mapping[str, int] | None = None,
 ) -> Generator[Ask, Answer, Solution]:
     """Find a candidate for everything that the root needs, by PubGrub on sets of states.
 
@@ -45,11 +46,13 @@ def solve(
     an answer must be complete in itself. ``prefer`` holds candidates to take before newer ones; ``tiers`` holds sets of
     candidates of which the first that is still possible is tried first, and what is in none of them last. Both are read
     at each decision and may grow meanwhile. Of the packages in ``lowest`` the lowest candidate is tried first, not the
-    highest. Raises ``Unsolvable`` with the proof. The generator may be closed at any time, and the same answers always
-    give the same solution.
+    highest. ``costly`` holds candidates about which it costs much to ask: before that is done because a package decided
+    earlier ruled out what costs little, that package is put off, once. Raises ``Unsolvable`` with the proof. The
+    generator may be closed at any time, and the same answers always give the same solution.
     """
     wanted: Mapping[str, int] = {} if prefer is None else prefer
     ranked: Mapping[str, tuple[int, ...]] = {} if tiers is None else tiers
+    dear: Mapping[str, int] = {} if costly is None else costly
     search = Search()
     asked = 1
     search.record("", "", 1, (yield Ask("", 1, "")))
@@ -78,6 +81,9 @@ def solve(
             best &= -best
         candidate = best.bit_length() - 1
         objection = search.objection(chosen, candidate)
+        is_dear = chosen in dear and dear[chosen] >> candidate & 1 and candidate not in search.rows[chosen]
+        if is_dear and objection is None and search.reorder(chosen):
+            continue
         for variable in search.active(chosen) if objection is None else ():
             if candidate not in search.rows[variable]:
                 asked += 1

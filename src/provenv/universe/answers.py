@@ -99,6 +99,9 @@ class Answers:
         self.views: dict[str, View | None] = dict(pinned_views or {})
         self.prefer: dict[str, int] = {}
         self.tiers: dict[str, tuple[int, ...]] = {}
+        self.costly: dict[str, int] = {}
+        """Source archives, which may have to be built to know what they need. Whether some are known already is a
+        matter of caches, and must not change the course of a resolution."""
         self.warnings: list[str] = []
         self.meanwhile: Callable[[], None] | None = None
         """Called once, when the first pages were asked for and none can be there yet."""
@@ -334,6 +337,8 @@ class Answers:
         return os.path.join(self._directory, self._choices.file_name(name))
 
     def _note_order(self, view: View) -> None:
+        if view.sources:
+            self.costly[view.name] = view.sources
         if view.undated:
             self._warn_undated(view)
         if view.pre or view.others or view.first:

@@ -22,7 +22,7 @@ def settle(answers: Answers, progress: Callable[[str], None] | None = None) -> S
     ``progress`` hears the name of each package that is asked about. Raises ``solve.Unsolvable`` with the derivation,
     and whatever the supply raises when an index cannot be reached.
     """
-    conversation = solve(prefer=answers.prefer, tiers=answers.tiers, lowest=answers.lowest)
+    conversation = solve(prefer=answers.prefer, tiers=answers.tiers, lowest=answers.lowest, costly=answers.costly)
     ask = next(conversation)
     try:
         while True:
