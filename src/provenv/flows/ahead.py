@@ -32,6 +32,11 @@ class Ahead:
         if artifact.url not in self._begun and len(self._begun) < _MOST:
             self._begun[artifact.url] = self._pool.submit(self._read, artifact, name, version)
 
+    def is_under_way(self, artifact: Artifact) -> bool:
+        """Whether somebody is reading an archive right now, and will have read it without our help."""
+        begun = self._begun.get(artifact.url)
+        return begun is not None and begun.running()
+
     def result(self, artifact: Artifact) -> bytes | None:
         """What was read, waiting for it; None when nothing was begun. Raises what reading raises."""
         begun = self._begun.get(artifact.url)

@@ -66,6 +66,9 @@ class _Reader:
             self._world.ahead.append(Ahead(sources.metadata, apart.close))
         self._world.ahead[0].begin(artifact, name, version)
 
+    def is_under_way(self, artifact: Artifact) -> bool:
+        return bool(self._world.ahead) and self._world.ahead[0].is_under_way(artifact)
+
     def metadata(self, artifact: Artifact, name: str, version: str) -> bytes:
         if self._world.ahead and (read := self._world.ahead[0].result(artifact)) is not None:
             return read

@@ -42,6 +42,9 @@ class SourceReader(Protocol):
     def begin(self, artifact: Artifact, name: str, version: str) -> None:
         """Begin to find that out, because the solver will likely ask; what fails is told when it does."""
 
+    def is_under_way(self, artifact: Artifact) -> bool:
+        """Whether what was begun is being done right now: ``metadata`` would wait for it."""
+
 
 class IndexSupply:
     """The supply of one target from the indexes of a catalog.
@@ -140,6 +143,10 @@ class IndexSupply:
         elif self._wheel(view, candidate) is None:
             assert self._sources is not None, "without a reader no source archive is a candidate"
             artifact = self.artifacts(view, candidate)[0]
+            # A build takes its time: what arrives meanwhile is taken in, and what that names is fetched.
+            while self._sources.is_under_way(artifact):
+                self._crawl(_always)
+                time.sleep(_TICK)
             self._take(view, candidate, self._sources.metadata(artifact, view.name, view.versions[candidate - 1]))
         else:
             if (view.name, candidate) not in self._metadata_under_way:
