@@ -8,6 +8,7 @@ import time
 from provenv.events import Events
 from provenv.model.plan import Wanted
 from provenv.store.crew import FIRST, Crew
+from provenv.store.failure import told_as_install_error
 from provenv.store.store import Store
 from provenv.store.tree import Tree
 from provenv.store.unpacking import Unpacking
@@ -74,7 +75,8 @@ class Arrival:
             done()
             return
         final = store.place("trees", item.sha256)
-        self._directory = store.temporary()
+        with told_as_install_error("write to the store", store.root):
+            self._directory = store.temporary()
         self._unpacking = Unpacking(
             source,
             sha256=item.sha256,

@@ -118,7 +118,8 @@ class Share:
                 self._descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
             except OSError:
                 return self
-        _lock(self._descriptor, is_blocking=True, is_shared=True)
+        with told_as_install_error("lock", self._path):
+            _lock(self._descriptor, is_blocking=True, is_shared=True)
         return self
 
     def __exit__(
