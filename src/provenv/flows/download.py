@@ -159,11 +159,10 @@ class _Work:
         # largest do, so that the last to arrive is soon unpacked.
         is_fast = self._is_line_fast()
         while self._remote and len(self._coming) < _SIDE_BY_SIDE:
-            item = self._remote[-1 if is_fast else 0]
-            if is_fast and (item.size or 0) >= _LARGE and len(self._coming) >= _ON_A_FAST_LINE:
+            is_enough = is_fast and len(self._coming) >= _ON_A_FAST_LINE
+            if is_enough and (self._remote[-1].size or 0) >= _LARGE:
                 break
-            self._remote.remove(item)
-            self._download(item)
+            self._download(self._remote.pop() if is_fast else self._remote.popleft())
 
     def _is_line_fast(self) -> bool:
         """So far; also as long as that is not known."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["proven_too", "with_facts"]
+__all__ = ["may_carry_facts", "proven_too", "with_facts"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def proven_too(
     from provenv.flows.prove_known import Told, remember_told, told_before
 
     first = anew(aimed)
-    carried = data if data is not None and _carries_facts(data) else None
+    carried = data if data is not None and may_carry_facts(data) else None
     if proving != "all":
         _, told = told_before(world, aimed, first, carried)
         if told is not None:
@@ -55,13 +55,14 @@ def proven_too(
     return solved, Told("", learned.notes, learned.warnings)
 
 
-def _carries_facts(data: bytes) -> bool:
-    return b".facts]" in data or b"plain-wheels" in data
+def may_carry_facts(data: bytes) -> bool:
+    """Whether a lock may carry facts of wheels, in whatever form of TOML; on the warm path, so nothing is parsed."""
+    return any(word in data for word in (b".facts", b"facts =", b"facts=", b'"facts"', b"plain-wheels"))
 
 
 def _document_of(data: bytes | None) -> dict[str, Any]:
     """An old lock that may carry facts of wheels."""
-    if data is None or not _carries_facts(data):
+    if data is None or not may_carry_facts(data):
         return {}
     import tomllib
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from provenv.errors import InstallError
 from provenv.flows.here_anew import hardware_here
+from provenv.flows.lock_proof import may_carry_facts
 from provenv.flows.prove_spots import own_rules, with_capabilities
 from provenv.flows.world import World
 from provenv.model.finding import FAILS, Finding
@@ -20,8 +21,6 @@ from provenv.store.places import base_of, place_of
 __all__ = ["refuse_what_fails"]
 
 _MOST = 4
-_CARRYING = (b"facts", b"plain-wheels")
-"""One of these is in every lock that carries facts."""
 
 
 def refuse_what_fails(world: World, data: bytes, wanted: Sequence[Wanted], interpreter: Interpreter) -> None:
@@ -57,9 +56,7 @@ def refuse_what_fails(world: World, data: bytes, wanted: Sequence[Wanted], inter
 def _has_facts(world: World, data: bytes, wanted: Sequence[Wanted]) -> bool:
     """Whether the lock may carry facts of a wheel, or the store has some."""
     base = base_of(os.path.join(world.cache, "store"))
-    return any(word in data for word in _CARRYING) or any(
-        os.path.exists(place_of(base, "facts", item.sha256)) for item in wanted
-    )
+    return may_carry_facts(data) or any(os.path.exists(place_of(base, "facts", item.sha256)) for item in wanted)
 
 
 def _by_rules(items: Iterable[Wanted], tables: Tables, hardware: Hardware, told: set[str]) -> list[Finding]:

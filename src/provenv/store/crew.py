@@ -113,7 +113,7 @@ class Crew:
             negative, _, work = heappop(self._fiddly if is_fiddly else self._heavy)
             if is_fiddly:
                 self._fiddling += 1
-                self._fiddly_weight -= -negative
+                self._fiddly_weight += negative
             return work, is_fiddly
 
     def _is_turn_of_fiddly(self, heaviest: int) -> bool:

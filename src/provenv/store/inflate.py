@@ -36,6 +36,8 @@ _SMALL = 1 << 20
 LONG = 256 << 10
 """From here on RECORD's word is taken for the hash of a member."""
 _PIECE = 1 << 18
+_AT_ONCE = 4 << 20
+"""A piece inflates to no more at a time; one that is a thousand times as long inside is taken in several."""
 _HASHED = 1 << 19
 _BINARY = getattr(os, "O_BINARY", 0)
 _SETS_TIMES = os.utime in os.supports_fd
@@ -187,17 +189,7 @@ def write_member(
 
 def _write_short(source: Source, member: Member, row: RecordRow, path: str, packed: memoryview) -> str:
     """The same for a member that is at hand: most are such, and a few steps less for each are a tenth of all."""
-    data: bytes | memoryview = packed
-    if member.method != STORED:
-        engine = decompressobj(-15)
-        try:
-            data = engine.decompress(packed, member.size + 1)
-        except Exception as problem:
-            if type(problem).__name__ not in _DAMAGE:
-                raise
-            raise _damaged(source, member, problem) from problem
-        if not engine.eof or engine.unused_data:
-            raise _cut(source, member)
+    data = packed if member.method == STORED else _inflated(source, member, packed)
     if len(data) != member.size or crc32(data) != member.crc:
         _check(source, member, len(data), crc32(data))
     digest = hashlib.sha256(data).digest()
@@ -207,7 +199,10 @@ def _write_short(source: Source, member: Member, row: RecordRow, path: str, pack
     return row.sha256
 
 
-def _damaged(source: Source, member: Member, problem: Exception) -> IntegrityError:
+def _told(source: Source, member: Member, problem: Exception) -> IntegrityError:
+    """The error for damaged data; whatever else an engine raises is a defect of ours, and raised as it is."""
+    if type(problem).__name__ not in _DAMAGE:
+        raise problem
     return IntegrityError(f"{source.subject}: {member.path!r}", expected="deflated data", actual=str(problem))
 
 
@@ -270,30 +265,44 @@ def _pieces(source: Source, member: Member, packed: memoryview | None) -> Iterat
     if member.method == STORED:
         yield from _stored(source, member, packed)
         return
+    if member.size <= _SMALL and member.end - member.start <= 2 * _SMALL:
+        yield _inflated(source, member, source.read(member.start, member.end) if packed is None else packed)
+    else:
+        yield from _large(source, member)
+
+
+def _inflated(source: Source, member: Member, packed: bytes | memoryview) -> bytes:
+    """All of a small member. One byte more than promised is enough to tell that it is more."""
     engine = decompressobj(-15)
     try:
-        if member.size <= _SMALL and member.end - member.start <= 2 * _SMALL:
-            # One byte more than promised: a member that inflates to more is caught without inflating it all.
-            data = source.read(member.start, member.end) if packed is None else packed
-            yield engine.decompress(data, member.size + 1)
-        else:
-            yield from _large(source, member, engine.decompress)
+        data = engine.decompress(packed, member.size + 1)
     except Exception as problem:
-        if type(problem).__name__ not in _DAMAGE:
-            raise
-        raise _damaged(source, member, problem) from problem
+        raise _told(source, member, problem) from problem
     if not engine.eof or engine.unused_data:
         raise _cut(source, member)
+    return data
 
 
-def _large(source: Source, member: Member, decompress: Callable[[memoryview], bytes]) -> Iterator[bytes]:
+def _large(source: Source, member: Member) -> Iterator[bytes]:
+    """A long member in pieces, none of them so long that an archive that inflates to very much takes the memory."""
+    engine = decompressobj(-15)
     total = 0
     for packed in _packed(source, member):
-        piece = decompress(packed)
-        total += len(piece)
-        if total > member.size:
-            raise IntegrityError(f"{source.subject}: {member.path!r}", expected=f"{member.size} bytes", actual="more")
-        yield piece
+        left: bytes | memoryview = packed
+        is_more = True
+        while is_more:
+            try:
+                piece = engine.decompress(left, _AT_ONCE)
+            except Exception as problem:
+                raise _told(source, member, problem) from problem
+            total += len(piece)
+            if total > member.size:
+                _check(source, member, total, member.crc)
+            yield piece
+            left = engine.unconsumed_tail
+            is_more = len(piece) == _AT_ONCE and not engine.eof
+    if not engine.eof or engine.unused_data:
+        raise _cut(source, member)
 
 
 def _stored(source: Source, member: Member, packed: memoryview | None) -> Iterator[bytes | memoryview]:

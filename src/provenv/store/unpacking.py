@@ -255,8 +255,7 @@ class Unpacking:
                 actual=f"{self._path} was changed while it was read",
                 hint="run the command again",
             )
-        is_kept = self._draft is not None and self._digests == self._promised
-        tree = self._draft if is_kept and self._draft is not None else self._described(self._digests)
+        tree = (self._draft if self._digests == self._promised else None) or self._described(self._digests)
         with open(self.directory + "/manifest", "xb") as manifest:
             manifest.write(tree.manifest())
         self._publish()

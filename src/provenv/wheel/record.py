@@ -30,8 +30,8 @@ class RecordRow:
     def sha256(self) -> str:
         """The hash as RECORD writes it; empty when there is none, or one of another algorithm."""
         if self._sha256 is None:
-            is_told = self.algorithm == "sha256" and self.digest is not None
-            self._sha256 = digest_for_record(self.digest) if is_told and self.digest is not None else ""
+            digest = self.digest if self.algorithm == "sha256" else None
+            self._sha256 = "" if digest is None else digest_for_record(digest)
         return self._sha256
 
 
