@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,8 @@ _ERRORS: dict[int, tuple[str, ...]] = {
 _OFTEN = ("another lock", "cold sync", "change of versions", "add")
 _CASES = 4
 """Of each of these stories, with every commit."""
+_UNHEALED = re.compile(r"^Verified \d+ objects: \d+ not right, \d+ of them healed$", re.MULTILINE)
+"""How ``store verify --repair`` ends that could not heal everything: it has told of each object."""
 _NIGHTLY_CASES = 45
 """Of every story."""
 
@@ -47,16 +50,19 @@ def test_every_call_may_fail(story: Story, tmp_path: Path, index_world: IndexSer
     old = _contents(place)
     calls = place.calls(*story.words)
     new = _contents(place)
+    # Some of the commands make no environment, only the next one does: then there is none to be judged before.
+    is_made = story.has_environment and not place.judge()
     failures: list[str] = []
     cases = _spread(_cases(calls), _NIGHTLY_CASES if IS_NIGHTLY else _CASES)
     for point, error, lasts in cases:
         place.restore("before")
         told = place.run(*story.words, rig={"FAIL_FROM" if lasts else "FAIL_AT": f"{point}:{error}"})
         found = []
-        if told.code not in (0, 1) or "Traceback" in told.err or told.err.count("error: ") != told.code:
+        is_told = told.err.count("error: ") == told.code or (told.code == 1 and _UNHEALED.search(told.err))
+        if told.code not in (0, 1) or "Traceback" in told.err or not is_told:
             found.append(f"ended with {told.code}: {told.err}")
         found += [f"{path.name} is torn" for path, now in _contents(place).items() if now not in (old[path], new[path])]
-        found += _wrong(place, story, is_right=told.code == 0)
+        found += _wrong(place, story, is_right=told.code == 0 and is_made)
         what = f"{story}: call {point} ({calls[point - 1]}) fails with {errno.errorcode[error]}"
         failures += [f"{what}{', and all like it' if lasts else ''}: {one}" for one in found]
     note(1, f"an error at a change: {story}", cases=len(cases), failures=len(failures))
@@ -85,7 +91,7 @@ def _spread(cases: list[tuple[int, int, bool]], count: int) -> list[tuple[int, i
 def _wrong(place: Place, story: Story, *, is_right: bool) -> list[str]:
     wheels = sorted(place.server.directory.glob("*.whl"))
     wrong = []
-    if is_right and story.has_environment and (judged := place.judge()):
+    if is_right and (judged := place.judge()):
         wrong.append(f"ended with 0, but {judged[:3]}")
     told = place.run(*story.next_words)
     if told.code != 0 and story.next_words[:2] == ("tool", "run"):
