@@ -79,6 +79,7 @@ class _Reader:
         self.read = read
         self.judge = judge
         self.refuse = judge.refuse
+        self._patient = Judge(judge.subject, is_lax=True)
         self.names = Names(judge)
 
     def members(self) -> Iterator[tuple[Entry, Iterator[bytes]]]:
@@ -158,12 +159,17 @@ class _Reader:
             kind = FILE
         return kind
 
-    def _name(self, block: bytes) -> str:
-        name = self._text(block[:100], "name")
+    def _short(self, block: bytes) -> bytes:
+        """What the fields of the header call the member; cut, where records say more."""
+        name = block[:100].partition(b"\0")[0]
         prefix = block[345:500].partition(b"\0")[0] if block[257:265] == _POSIX else b""
         if prefix and not name:
-            self.refuse("a name behind its prefix", "none", self._text(prefix, "prefix"))
-        return f"{self._text(prefix, 'prefix')}/{name}" if prefix else name
+            self.refuse("a name behind its prefix", "none", prefix.decode(errors="replace"))
+        return prefix + b"/" + name if prefix else name
+
+    def _name(self, block: bytes) -> str:
+        """The same for a message."""
+        return self._short(block).decode(errors="replace")
 
     def _text(self, raw: bytes, what: str) -> str:
         raw = raw.partition(b"\0")[0]
@@ -228,8 +234,12 @@ class _Reader:
 
     def _entry(self, block: bytes, kind: str, name: str, size: int, said: _Said) -> Entry | None:
         records = said.records or {}
-        path = records.get("path", said.long.get("L", name))
-        target = records.get("linkpath", said.long.get("K", self._text(block[157:257], "target")))
+        short = self._short(block)
+        long = records.get("path", said.long.get("L"))
+        path = self._text(short, "name") if long is None else long
+        target = records.get("linkpath", said.long.get("K"))
+        if target is None:
+            target = self._text(block[157:257], "target")
         if kind not in (FILE, HARD_LINK, SYMBOLIC_LINK, DIRECTORY):
             self.refuse("a file, a directory or a link", f"a member of type {kind!r}", path)
         if "size" in records and records["size"] != str(size):
@@ -238,9 +248,10 @@ class _Reader:
             self.refuse("no data in what is no file", f"{size} bytes", path)
         if "K" in said.long and kind not in (HARD_LINK, SYMBOLIC_LINK):
             self.refuse("a target of links only", "one of another member", path)
-        if path != name and name:
-            # The short form is cut and not what the member is called; but somebody might believe it.
-            self._path(name.removesuffix("/"), is_directory=kind == DIRECTORY)
+        if long is not None and not (block[98] and path.encode().startswith(short)):
+            # The fields are not what the member is called; but somebody might believe them. A cut one ends anywhere,
+            # in a letter or behind a dot, and no system has to allow a name that nobody gives.
+            check_path(self._name(block).removeprefix("./").removesuffix("/") or path, self._patient)
         path = self._path(path, is_directory=kind == DIRECTORY)
         if not path:
             return None
