@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import subprocess
 import tarfile
@@ -13,7 +14,9 @@ from hypothesis import strategies as some
 
 from provenv.archives.judge import Judge
 from provenv.archives.tar import read_tar
+from provenv.build.source import read_from_source, unpack_source
 from provenv.errors import IntegrityError
+from tests.worlds.hostile_sdists import Block, raw_tar
 
 _FORMATS = {"pax": tarfile.PAX_FORMAT, "gnu": tarfile.GNU_FORMAT}
 _CUT = ["x.h", "é.py", "..data/x", ".github/x", "con figure.txt", "conda/x", "nul_", "日本語", "a b.c"]
@@ -74,8 +77,43 @@ def test_a_short_form_that_leads_elsewhere_is_refused(short: str) -> None:
     block = data[header : header + 512]
     block[148:156] = b" " * 8
     data[header + 148 : header + 156] = b"%06o\0 " % sum(block)
-    with pytest.raises(IntegrityError, match="expected a (relative )?path"):
+    with pytest.raises(IntegrityError, match=r"expected a (relative )?path"):
         _read(bytes(data))
+
+
+_TOP = "demo-1.0"
+_FILE = Block(f"{_TOP}/x", b"x = 1\n")
+_ORDINARY = {
+    "a type that is not said, as tools for Rust packages write it": [Block(f"{_TOP}/x", b"x = 1\n", kind=b"\0")],
+    "a header of before 1988": [Block(f"{_TOP}/x", b"x = 1\n", kind=b"\0", magic=bytes(8))],
+    "begins with a dot": [Block("./", kind=b"5"), Block(f"./{_TOP}/", kind=b"5"), Block(f"./{_TOP}/x", b"x = 1\n")],
+    "a directory twice": [Block(f"{_TOP}/", kind=b"5"), Block(f"{_TOP}/", kind=b"5", mode=b"0000700\0"), _FILE],
+    "a directory after its member": [_FILE, Block(f"{_TOP}/", kind=b"5")],
+    "a file twice": [_FILE, _FILE],
+    "a file twice, once with a dot": [_FILE, Block(f"./{_TOP}/x", b"x = 1\n")],
+    "an empty file thrice": [_FILE, *[Block(f"{_TOP}/y")] * 3],
+    "a file that runs as its owner": [Block(f"{_TOP}/x", b"x = 1\n", mode=b"0006644\0")],
+}
+
+
+@pytest.mark.parametrize("name", _ORDINARY)
+def test_what_is_only_odd_needs_no_word_of_the_user(name: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{_TOP}.tar.gz"
+    path.write_bytes(gzip.compress(raw_tar(*_ORDINARY[name])))
+    (tmp_path / "into").mkdir()
+    file = Path(unpack_source(str(path), str(tmp_path / "into"))) / "x"
+    assert file.read_text() == "x = 1\n"
+    assert file.stat().st_mode & 0o7777 == 0o644
+
+
+def test_a_text_twice_is_read_where_both_are_alike(tmp_path: Path) -> None:
+    path = tmp_path / f"{_TOP}.tar.gz"
+    one, other = (Block(f"{_TOP}/PKG-INFO", text) for text in (b"Name: demo\n", b"Name: evil\n"))
+    path.write_bytes(gzip.compress(raw_tar(one, one)))
+    assert read_from_source(str(path), ("PKG-INFO", "setup.py")) == {"PKG-INFO": b"Name: demo\n"}
+    path.write_bytes(gzip.compress(raw_tar(one, other)))
+    with pytest.raises(IntegrityError, match="expected one member of this name, found two that differ"):
+        read_from_source(str(path), ("PKG-INFO", "setup.py"))
 
 
 def test_a_name_in_another_encoding_is_refused_where_nothing_else_names_the_member() -> None:

@@ -70,6 +70,14 @@ TAKEN = {
         "malo/tar/malicious/symlink.tar",
         "tokio-tar/link.tar",
     ),
+    "a path that begins with a dot is the same without, and a directory may be told twice": (
+        "malo/tar/malicious/pax_dotslash_path.tar",
+        "malo/tar/malicious/prefix_dot_name_foo.tar",
+        "malo/tar/malicious/prefix_empty_name_dot.tar",
+        "malo/tar/reject/prefix_dot_name_foo_reg.tar",
+        "tokio-tar/duplicate_dirs.tar",
+    ),
+    "a header of before 1988": ("tokio-tar/spaces.tar",),
     "nothing is wrong with it, other readers were": (
         "tokio-tar/directory.tar",
         "tokio-tar/file_times.tar",

@@ -90,14 +90,8 @@ def sloppy_sdists() -> Iterator[tuple[str, str, bytes]]:
         yield f"name-{name}", FILENAME, gzip.compress(raw_tar(SETUP, Block(f"{TOP}/{path}")))
     twins = (Block(f"{TOP}/x"), Block(f"{TOP}/X"))
     yield "twins", FILENAME, gzip.compress(raw_tar(SETUP, *twins))
-    dotted = Block(f"./{TOP}/setup.py", b"x")
-    yield "begins-with-a-dot", FILENAME, gzip.compress(raw_tar(Block("./", kind=b"5"), dotted))
-    yield "directory-twice", FILENAME, gzip.compress(raw_tar(*[Block(f"{TOP}/", kind=b"5")] * 2, SETUP))
-    yield "old-header", FILENAME, gzip.compress(raw_tar(Block(f"{TOP}/setup.py", b"x", magic=bytes(8))))
-    yield "no-type", FILENAME, gzip.compress(raw_tar(Block(f"{TOP}/setup.py", b"x", kind=b"\0")))
     yield "no-end", FILENAME, gzip.compress(raw_tar(SETUP, end=b""))
     yield "half-an-end", FILENAME, gzip.compress(raw_tar(SETUP, end=bytes(512)))
-    yield "setuid", FILENAME, gzip.compress(raw_tar(SETUP, Block(f"{TOP}/x", mode=b"0004755\0")))
     yield "zeros-behind-the-stream", FILENAME, gzip.compress(raw_tar(SETUP)) + bytes(512)
 
 
@@ -188,6 +182,10 @@ def _kinds() -> Iterator[tuple[str, bytes]]:
         inner = Block(f"{TOP}/hidden.py", b"evil").bytes
         yield f"data-of-a-{name}", raw_tar(SETUP, Block(f"{TOP}/x", inner, kind=type_flag, target="setup.py"))
     yield "magic-of-nothing", raw_tar(SETUP, Block(f"{TOP}/x", b"x", magic=b"tar!    "))
+    old = Block(f"{TOP}/x", b"x", kind=b"\0", magic=bytes(8), prefix=b"y")
+    yield "prefix-of-an-old-header", raw_tar(SETUP, old)
+    yield "directory-by-slash-only", raw_tar(SETUP, Block(f"{TOP}/x/", kind=b"\0", magic=bytes(8)))
+    yield "directory-without-type", raw_tar(SETUP, Block(f"{TOP}/x/", kind=b"\0"))
     yield "checksum", raw_tar(SETUP, Block(f"{TOP}/x", b"x", checksum=1))
     yield "checksum-of-the-first", raw_tar(Block(f"{TOP}/x", b"x", checksum=-1))
 
@@ -260,7 +258,14 @@ def _records() -> Iterator[tuple[str, bytes]]:
 
 
 def _twice() -> Iterator[tuple[str, bytes]]:
-    yield "twice", raw_tar(SETUP, SETUP)
+    yield "twice", raw_tar(SETUP, Block(f"{TOP}/setup.py", b"print(2)\n"))
+    yield "twice-longer", raw_tar(SETUP, Block(f"{TOP}/setup.py", b"print(1)\n\n"))
+    yield "twice-and-empty", raw_tar(SETUP, Block(f"{TOP}/setup.py"))
+    yield "twice-and-executable", raw_tar(SETUP, Block(f"{TOP}/setup.py", b"print(1)\n", mode=b"0000755\0"))
+    yield "twice-and-another", raw_tar(SETUP, SETUP, Block(f"{TOP}/setup.py", b"print(2)\n"))
+    yield "hard-link-and-file", raw_tar(SETUP, _hard("x", f"{TOP}/setup.py"), Block(f"{TOP}/x", b"print(1)\n"))
+    yield "file-and-hard-link", raw_tar(SETUP, Block(f"{TOP}/x", b"print(1)\n"), _hard("x", f"{TOP}/setup.py"))
+    yield "link-twice", raw_tar(SETUP, _link("x", "setup.py"), _link("x", "setup.py"))
     yield "file-and-below-it", raw_tar(SETUP, Block(f"{TOP}/setup.py/x", b"x"))
     yield "directory-and-file", raw_tar(SETUP, Block(f"{TOP}/x/y", b"x"), Block(f"{TOP}/x", b"x"))
     yield "two-tops", raw_tar(SETUP, Block("other/setup.py", b"x"))

@@ -140,8 +140,13 @@ def _look_into_zip(path: Path) -> None:
 def _look_into_tar(path: Path) -> None:
     judge = Judge(path.name)
     links = Links(judge)
+    files: dict[str, bytes] = {}
     with path.open("rb") as file:
-        for entry, _ in read_tar(file.read, judge):
+        for entry, pieces in read_tar(file.read, judge):
+            content = b"".join(pieces)
+            if entry.is_again and content != files[entry.path]:
+                judge.refuse("one member of this name", "two that differ", entry.path)
+            files[entry.path] = content
             if entry.kind == SYMBOLIC_LINK:
                 links.add_link(entry.path, entry.target)
             elif entry.kind == DIRECTORY:

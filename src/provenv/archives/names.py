@@ -65,7 +65,7 @@ class Names:
         """Take in a member. Raises IntegrityError for a second one of its name, and for a file that has members."""
         parent = path.rpartition("/")[0]
         if parent not in self._directories:
-            self._add_parents(parent)
+            self.add_directories(parent)
         if is_directory:
             if path in self._told:
                 self._judge.frown("one member of this name", "a second entry of the directory", path)
@@ -79,7 +79,12 @@ class Names:
         self._files.add(path)
         self._spell(path)
 
-    def _add_parents(self, path: str) -> None:
+    def __contains__(self, path: str) -> bool:
+        """Whether a member that is no directory has this name."""
+        return path in self._files
+
+    def add_directories(self, path: str) -> None:
+        """Take in a directory and those that it lies in, however often each is told."""
         missing = []
         while path not in self._directories:
             missing.append(path)

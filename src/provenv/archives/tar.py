@@ -31,7 +31,7 @@ DIRECTORY = "5"
 
 _BLOCK = 512
 _PIECE = 1 << 16
-_POSIX, _GNU, _OLD = b"ustar\x0000", b"ustar  \0", b"\0" * 8
+_POSIX, _GNU = b"ustar\x0000", b"ustar  \0"
 _LARGEST_RECORDS = 1 << 20
 _MOST_MEMBERS = 200_000
 _LATEST = 1 << 33
@@ -41,17 +41,32 @@ _UTF8 = "ISO-IR 10646 2000 UTF-8"
 
 
 class Entry:
-    """One member. ``kind`` is one of the constants here; ``moment`` is the time of its last change, in seconds."""
+    """One member. ``kind`` is one of the constants here; ``moment`` is the time of its last change, in seconds.
 
-    __slots__ = ("is_executable", "kind", "moment", "path", "size", "target")
+    ``is_again``: a file of this path came before. Readers differ in which one counts, so the caller must see that they
+    are alike.
+    """
 
-    def __init__(self, path: str, *, kind: str, size: int, is_executable: bool, moment: int, target: str) -> None:
+    __slots__ = ("is_again", "is_executable", "kind", "moment", "path", "size", "target")
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        kind: str,
+        size: int,
+        is_executable: bool,
+        moment: int,
+        target: str = "",
+        is_again: bool = False,
+    ) -> None:
         self.path = path
         self.kind = kind
         self.size = size
         self.is_executable = is_executable
         self.moment = moment
         self.target = target
+        self.is_again = is_again
 
 
 def read_tar(read: Callable[[int], bytes], judge: Judge) -> Iterator[tuple[Entry, Iterator[bytes]]]:
@@ -81,6 +96,7 @@ class _Reader:
         self.refuse = judge.refuse
         self._patient = Judge(judge.subject, is_lax=True)
         self.names = Names(judge)
+        self.links: set[str] = set()
 
     def members(self) -> Iterator[tuple[Entry, Iterator[bytes]]]:
         said = _Said()
@@ -149,13 +165,12 @@ class _Reader:
     # -- fields -------------------------------------------------------------------------------------------
 
     def _kind(self, block: bytes) -> str:
-        if block[257:265] not in (_POSIX, _GNU):
-            if block[257:265] != _OLD:
-                self.refuse("a header of POSIX or GNU", repr(block[257:265]))
-            self.judge.frown("a header of POSIX or GNU", "one of another age", self._name(block))
+        if block[257:265] not in (_POSIX, _GNU) and any(block[257:]):
+            # Headers of before 1988 say nothing there; whether a prefix behind no mark counts, readers differ.
+            self.refuse("a header of POSIX or GNU", repr(block[257:265]))
         kind = chr(block[156])
         if kind == "\0":
-            self.judge.frown("a type of member", "none", self._name(block))
+            # "For backward compatibility ... a regular file" (POSIX); some tools for Rust packages write it.
             kind = FILE
         return kind
 
@@ -255,25 +270,34 @@ class _Reader:
         path = self._path(path, is_directory=kind == DIRECTORY)
         if not path:
             return None
-        self.names.add(path, is_directory=kind == DIRECTORY)
+        is_again = kind == FILE and path in self.names and path not in self.links
+        if kind == DIRECTORY:
+            self.names.add_directories(path)
+        elif not is_again:
+            self.names.add(path)
+        if kind in (HARD_LINK, SYMBOLIC_LINK):
+            self.links.add(path)
         if kind == HARD_LINK:
             target = self._path(target, is_directory=False)
         mode = _number(block[100:108]) or 0
-        if mode & 0o6000 and kind == FILE:
-            self.judge.frown("an ordinary file", "one that runs as its owner or group (setuid, setgid)", path)
         moment = _moment(records.get("mtime"), block[136:148])
-        return Entry(path, kind=kind, size=size, is_executable=bool(mode & 0o100), moment=moment, target=target)
+        return Entry(
+            path,
+            kind=kind,
+            size=size,
+            is_executable=bool(mode & 0o100),
+            moment=moment,
+            target=target,
+            is_again=is_again,
+        )
 
     def _path(self, path: str, *, is_directory: bool) -> str:
         """The path below the top; empty for the top itself, which `tar` calls `./`."""
         if is_directory:
             path = path.removesuffix("/")
             if path == ".":
-                self.judge.frown("a directory with a name", "'./'")
                 return ""
-        if path.startswith("./"):
-            self.judge.frown("a path without './'", "one that begins with it", path)
-            path = path[2:]
+        path = path.removeprefix("./")
         check_path(path, self.judge)
         return path
 

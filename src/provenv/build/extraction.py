@@ -59,9 +59,7 @@ class Extraction:
 
     def file(self, path: str, size: int, pieces: Iterable[bytes], *, is_executable: bool, moment: int) -> None:
         """Write a new file of ``size`` bytes, with its time."""
-        self._left -= size
-        if self._left < 0:
-            self._judge.refuse(f"at most {self._limit} bytes of content", "more", path)
+        self._spend(size, path)
         name, parent = self._place(path)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY
         try:
@@ -99,6 +97,26 @@ class Extraction:
             )
         finally:
             os.close(descriptor)
+
+    def again(self, path: str, size: int, pieces: Iterable[bytes], *, is_executable: bool) -> None:
+        """See that a member of the path of a file that is written is the same; IntegrityError where it is another."""
+        self._spend(size, path)
+        name, parent = self._place(path)
+        with open(os.open(name, os.O_RDONLY | _NOFOLLOW | _BINARY, dir_fd=parent), "rb") as file:
+            status = os.fstat(file.fileno())
+            is_alike = status.st_size == size
+            if hasattr(os, "fchmod"):
+                is_alike = is_alike and bool(status.st_mode & 0o100) == is_executable
+            for piece in pieces:
+                self.check_time()
+                is_alike = is_alike and file.read(len(piece)) == piece
+        if not is_alike:
+            self._judge.refuse("one member of this name", "two that differ", path)
+
+    def _spend(self, size: int, path: str) -> None:
+        self._left -= size
+        if self._left < 0:
+            self._judge.refuse(f"at most {self._limit} bytes of content", "more", path)
 
     def _place(self, path: str) -> tuple[str, int | None]:
         """How to name a path in a call, and the descriptor to give beside it; its directories are made."""

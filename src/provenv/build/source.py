@@ -87,7 +87,10 @@ def read_from_source(path: str, wanted: Collection[str], *, filename: str | None
         for entry, pieces in members:
             parts = entry.path.split("/")
             if len(parts) == 2 and parts[1] in wanted and entry.kind == FILE and entry.size <= _LARGEST_TEXT:
-                found[parts[1]] = b"".join(pieces)
+                content = b"".join(pieces)
+                if entry.is_again and found.get(parts[1]) != content:
+                    judge.refuse("one member of this name", "two that differ", entry.path)
+                found[parts[1]] = content
                 if len(found) == len(wanted):
                     break
     return found
@@ -142,7 +145,6 @@ def _of_zip(view: memoryview, where: str, judge: Judge) -> _Members:
             size=member.size,
             is_executable=member.is_executable,
             moment=_moment(member.moment),
-            target="",
         )
         pieces = contents(view, member, judge)
         yield entry, pieces
@@ -170,6 +172,8 @@ def _write(members: _Members, extraction: Extraction, judge: Judge) -> None:
                 judge.refuse("a link to a file before it", f"one to {entry.target!r}", entry.path)
             extraction.copy(entry.target, entry.path)
             links.add_file(entry.path)
+        elif entry.is_again:
+            extraction.again(entry.path, entry.size, pieces, is_executable=entry.is_executable)
         else:
             extraction.file(entry.path, entry.size, pieces, is_executable=entry.is_executable, moment=entry.moment)
             links.add_file(entry.path)
