@@ -65,6 +65,17 @@ def test_many_members() -> None:
     assert len(asked) == 3
 
 
+def test_many_members_before_metadata_take_two_pieces() -> None:
+    members = {f"demo/{number:05}.py": b"" for number in range(2000)}
+    hashes = NOISE[: 48 * len(members)]
+    asked: list[Want] = []
+    data = wheel(
+        {"noise": NOISE, **members, "demo-1.0.dist-info/METADATA": METADATA, "demo-1.0.dist-info/RECORD": hashes}
+    )
+    assert read(data, asked=asked) == METADATA
+    assert len(asked) == 2
+
+
 def test_a_long_comment() -> None:
     assert read(wheel({"demo-1.0.dist-info/METADATA": METADATA}, comment=b"x" * 65_000)) == METADATA
 

@@ -133,3 +133,20 @@ def test_what_a_kept_view_knows_survives_reading_ahead(house: House) -> None:
     views = [view for view in map(View.load, map(str, files)) if view is not None]
     assert {view.name for view in views} == {"alpha", "beta", "gamma", "delta"}
     assert all(view.chosen for view in views)
+
+
+@pytest.mark.parametrize(("slow", "other"), [("alpha", "zeta"), ("zeta", "alpha")])
+@pytest.mark.parametrize("place", ["/simple/", "/files/"])
+def test_a_slow_answer_keeps_nothing_else_waiting(house: House, place: str, slow: str, other: str) -> None:
+    """While the solver waits for one package, all that the others need is found, step by step."""
+    house.wheel("gate", "1.0", (slow, other))
+    house.wheel(slow, "1.0")
+    for name, needed in ((other, "beta"), ("beta", "gamma"), ("gamma", "delta")):
+        house.wheel(name, "1.0", (needed,))
+    house.wheel("delta", "1.0")
+    house.server.fail(f"{place}{slow}*", delay=1.0)
+    house.project("gate")
+    house.do("lock")
+    seen = [request.path for request in house.server.seen()]
+    late = max(number for number, path in enumerate(seen) if path.startswith(f"{place}{slow}"))
+    assert any(path.startswith("/files/delta-1.0") for path in seen[:late])

@@ -6,6 +6,7 @@ Nothing here blocks but ``page``, ``metadata``, ``sha256`` and the results of ``
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -85,6 +86,12 @@ class Catalog:
         self._ready_pages: dict[str, Page | None] = {}
         self._metadata: dict[str, Chain[bytes]] = {}
         self._digests: dict[str, str] = {}
+        self._news = threading.Event()
+
+    def pause(self, seconds: float) -> None:
+        """Wait until a page or metadata has come since the last call, at most so long."""
+        self._news.wait(seconds)
+        self._news.clear()
 
     # -- pages --------------------------------------------------------------------------------------------
 
@@ -97,6 +104,9 @@ class Catalog:
                 (location, Chain(self._page_source.read(location, name, retries=0), self._submit))
                 for location in self._page_source.beside(self._beside.get(name, ()))
             ]
+            self._pages[name].tell(self._news.set)
+            for _, beside in self._pages_beside[name]:
+                beside.tell(self._news.set)
 
     def is_page_ready(self, name: str) -> bool:
         """Whether ``page`` answers without waiting."""
@@ -197,6 +207,7 @@ class Catalog:
             self._flat_chains = []
             for location in self._flat_locations:
                 self._flat_chains.append(Chain(self._page_source.read(location, ""), self._submit))
+                self._flat_chains[-1].tell(self._news.set)
 
     def _flat_files_of(self, name: str) -> list[tuple[str, Fields]]:
         if self._flat_files is None:
@@ -217,6 +228,7 @@ class Catalog:
         """Begin to fetch METADATA of a wheel."""
         if artifact.url not in self._metadata:
             self._metadata[artifact.url] = Chain(self._metadata_source.find(artifact), self._submit)
+            self._metadata[artifact.url].tell(self._news.set)
 
     def is_metadata_ready(self, artifact: Artifact) -> bool:
         """Whether ``metadata`` answers without waiting."""

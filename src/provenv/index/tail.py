@@ -27,6 +27,8 @@ _LOCAL_HEADER = 30
 _LARGEST_DIRECTORY = 64 << 20
 LARGEST_METADATA = 16 << 20
 _SLACK = 4 << 10
+_LEAD = 32 << 10
+"""METADATA lies before the list of members, and RECORD, which is about as long as that list, often between them."""
 
 
 class BadWheel(ValueError):
@@ -50,7 +52,8 @@ def metadata_in(filename: str, size: int | None = None) -> Generator[Want, Piece
     if length > _LARGEST_DIRECTORY or at + length > known[2]:
         raise BadWheel("its list of members is damaged")
     if at < known[0]:
-        known = yield (at, known[2] - at)
+        first = max(0, at - length - _LEAD)
+        known = yield (first, known[2] - first)
     directory = known[1][at - known[0] : at - known[0] + length]
     begin, method, packed, unpacked, crc = _find(directory, filename)
     wanted = _LOCAL_HEADER + packed

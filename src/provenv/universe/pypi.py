@@ -1,8 +1,8 @@
 """Supplies views and needs from package indexes, and reads ahead of the solver.
 
-While the solver waits for one page, every page that has arrived is turned into a view, what its best candidate needs
-is requested, and what that in turn names is requested too: the closure is crawled in as many round trips as it is
-deep, whatever order the solver asks in.
+While the solver waits for an answer, every page that arrives is turned into a view, what its best candidate needs is
+requested, and what that in turn names is requested too: the closure is crawled in as many round trips as it is deep,
+whatever order the solver asks in and whichever answer is slow.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from provenv.universe.view import View
 __all__ = ["IndexSupply", "SourceReader"]
 
 _TICK = 0.002
-"""Seconds between two looks at an answer that is waited for with an eye on the clock."""
+"""Seconds between two looks at a build that is under way."""
+_LONGEST_PAUSE = 1.0
 
 
 class SourceReader(Protocol):
@@ -107,15 +108,17 @@ class IndexSupply:
         if stale is not None:
             self._stale.setdefault(name, stale)
         self.want(name, "")
-        is_there = partial(self.catalog.is_page_ready, name)
-        self._crawl(is_there)
+        is_there = partial(self._is_page_there, name)
+        self._lead_on(is_there)
         if name not in self._views:
-            self._wait(is_there)
             self._page_arrived(name)
             self._crawl(is_there)
         if stale is not None:
             self._keep_learned(name, stale)
         return self._views[name]
+
+    def _is_page_there(self, name: str) -> bool:
+        return name in self._views or self.catalog.is_page_ready(name)
 
     def _keep_learned(self, name: str, stale: View) -> None:
         """Let a view that came from its file take the place of one that reading ahead made of the same page."""
@@ -146,19 +149,21 @@ class IndexSupply:
             # A build takes its time: what arrives meanwhile is taken in, and what that names is fetched.
             while self._sources.is_under_way(artifact):
                 self._crawl(_always)
-                time.sleep(_TICK)
+                self.catalog.pause(_TICK)
             self._take(view, candidate, self._sources.metadata(artifact, view.name, view.versions[candidate - 1]))
         else:
-            if (view.name, candidate) not in self._metadata_under_way:
-                self._request_metadata(view, candidate)
-            is_there = partial(self.catalog.is_metadata_ready, self._metadata_under_way[view.name, candidate])
-            self._crawl(is_there)
+            self._await_metadata(view, candidate)
             if view.known >> candidate & 1:
                 return
             if (view.name, candidate) not in self._metadata_under_way:
                 self._request_metadata(view, candidate)  # it was taken in and was no good: now that counts
-            self._wait(is_there)
             self._metadata_arrived(view.name, candidate)
+
+    def _await_metadata(self, view: View, candidate: int) -> None:
+        """Wait until metadata came and was taken in, or was no good."""
+        if (view.name, candidate) not in self._metadata_under_way:
+            self._request_metadata(view, candidate)
+        self._lead_on(partial(self.catalog.is_metadata_ready, self._metadata_under_way[view.name, candidate]))
 
     def ahead(self, view: View, candidates: int) -> None:
         """Begin to read what several candidates need, the highest first."""
@@ -174,7 +179,7 @@ class IndexSupply:
         self.ahead(view, candidates)
         for candidate in range(candidates.bit_length() - 1, 0, -1):
             if (view.name, candidate) in self._metadata_under_way and candidates >> candidate & 1:
-                self._read_ahead(view.name, candidate)
+                self._await_metadata(view, candidate)
         return candidates & view.known
 
     def _is_read_ahead(self, view: View, candidate: int) -> bool:
@@ -260,14 +265,17 @@ class IndexSupply:
                 self._read_ahead(name, candidate)
                 moved = True
 
-    def _wait(self, is_there: Callable[[], bool]) -> None:
-        """Wait for an answer, unless there is no time for that: Unavailable says so."""
-        if self.until == FOREVER:
-            return  # whoever takes it waits without looking at the clock
+    def _lead_on(self, is_there: Callable[[], bool]) -> None:
+        """Take in what arrives until an answer is there, unless there is no time for that: Unavailable says so."""
+        self._crawl(is_there)
         while not is_there():
-            if time.monotonic() >= self.until:
+            left = self.until - time.monotonic()
+            if left <= 0:
                 raise Unavailable("there was no time to wait for an answer")
-            time.sleep(_TICK)
+            self.catalog.pause(min(left, _LONGEST_PAUSE))
+            self._crawl(is_there)
+        # What came between the last look and now.
+        self._crawl(is_there)
 
     def _page_read_ahead(self, name: str) -> None:
         """Take in a page; if that failed, the failure counts when the solver really asks for the package."""
