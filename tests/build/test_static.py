@@ -95,6 +95,17 @@ def test_archives_are_read_without_unpacking(tmp_path: Path) -> None:
     assert archive_metadata(str(tmp_path / "broken.tar.gz")) is None
 
 
+def test_archives_are_read_as_far_as_need_be(tmp_path: Path) -> None:
+    large = "x" * 5000
+    write_tar(tmp_path / "a.tar", {"a-1/PKG-INFO": _SAYS_ALL, "a-1/big": large, "b-1/../x": ""}, "w")
+    assert archive_metadata(str(tmp_path / "a.tar")) == _SAYS_ALL.encode(), "what follows is not looked at here"
+    project = _project('version = "1"\ndependencies = []\n')
+    write_tar(tmp_path / "b.tar", {"b-1/big": large, "b-1/more": large, "b-1/pyproject.toml": project}, "w")
+    assert archive_metadata(str(tmp_path / "b.tar"), version="1") is not None
+    assert archive_metadata(str(tmp_path / "b.tar"), version="1", most=20_000) is not None
+    assert archive_metadata(str(tmp_path / "b.tar"), version="1", most=4_000) is None
+
+
 def test_a_table_of_the_project_becomes_metadata() -> None:
     told = metadata_of_table("a", "1", requires=["b; extra == 'x'"], provides=["x"]).decode()
     assert told == 'Metadata-Version: 2.2\nName: a\nVersion: 1\nRequires-Dist: b; extra == "x"\nProvides-Extra: x\n'

@@ -98,6 +98,40 @@ def test_whoever_rules_out_what_costs_little_is_put_off_before_much_is_paid() ->
     assert paid
 
 
+def test_what_costs_much_and_can_be_nothing_else_is_asked_about_last() -> None:
+    needs = {
+        ("", 1): (root("dear", 0b10, 1), root("other", 0b10, 1), root("a", 0b110, 2)),
+        ("dear", 1): (need(1, "b", 0b010, 2),),
+        ("a", 2): (need(2, "b", 0b100, 2),),
+        ("a", 1): (need(1, "c", 0b10, 1),),
+    }
+    asked: list[str] = []
+
+    def chosen(costly: Mapping[str, int]) -> dict[str, int]:
+        asked.clear()
+        search = solve(costly=costly)
+        try:
+            ask = next(search)
+            while True:
+                asked.append(f"{ask.package} {ask.candidate}")
+                ask = search.send(needs.get((ask.package, ask.candidate), ()))
+        except StopIteration as stop:
+            found: dict[str, int] = stop.value.chosen
+            return found
+
+    expected = {"dear": 1, "other": 1, "a": 1, "b": 1, "c": 1}
+    assert chosen({}) == expected
+    assert asked[-1] != "dear 1"
+    # What it needs holds all the same, although something else was decided before.
+    assert chosen({"dear": 0b10, "other": 0b10}) == expected
+    assert asked.index("a 2") < asked.index("dear 1")
+    # One that may yet be something else is asked about in its turn.
+    needs["", 1] = (root("dear", 0b110, 2), root("a", 0b110, 2))
+    needs["dear", 2] = (need(2, "b", 0b010, 2),)
+    chosen({"dear": 0b110})
+    assert asked.index("dear 2") < asked.index("a 1")
+
+
 def test_a_late_rule_of_the_root_holds_from_then_on() -> None:
     bound = Always("b", 0b010, 2, "bound")
     needs = {

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
+
 import pytest
 
 from provenv.universe.view import View
 from tests.worlds.fixtures import house, launcher
 from tests.worlds.house import House
+from tests.worlds.sdists import build_sdist
 
 __all__ = ["house", "launcher"]
 
@@ -150,3 +154,36 @@ def test_a_slow_answer_keeps_nothing_else_waiting(house: House, place: str, slow
     seen = [request.path for request in house.server.seen()]
     late = max(number for number, path in enumerate(seen) if path.startswith(f"{place}{slow}"))
     assert any(path.startswith("/files/delta-1.0") for path in seen[:late])
+
+
+def test_a_slow_source_archive_keeps_nothing_else_waiting(house: House) -> None:
+    """It is read or built beside, and asked about when all others are decided; with extras the same."""
+    build_sdist(house.server.directory, "alpha", "1.0", ("omega",))
+    house.wheel("beta", "1.0", extras={"more": ("gamma",)})
+    for name, needed in (("gamma", ("delta",)), ("delta", ()), ("omega", ())):
+        house.wheel(name, "1.0", needed)
+    house.wheel("delta", "2.0", ("nothing-there",))
+    house.server.fail("/files/alpha-1.0*", delay=1.0)
+    house.project("alpha==1.0", "beta[more]")
+    house.do("lock")
+    assert house.locked().keys() == {"alpha", "beta", "gamma", "delta", "omega"}
+    seen = [request.path for request in house.server.seen()]
+    late = max(number for number, path in enumerate(seen) if path.startswith("/files/alpha"))
+    assert any(path.startswith("/files/delta-1.0") for path in seen[:late]), "a second choice, made meanwhile"
+
+
+def test_the_end_of_a_large_source_archive_may_say_what_it_needs(house: House) -> None:
+    tree = {
+        "pyproject.toml": '[project]\nname = "large"\nversion = "1.0"\ndependencies = ["omega"]\n'
+        '[build-system]\nrequires = ["nothing-there"]\n',
+        "data": "x" * (17 << 20),
+    }
+    with tarfile.open(house.server.directory / "large-1.0.tar.gz", "w:gz", compresslevel=1) as archive:
+        for name, text in sorted(tree.items()):
+            member = tarfile.TarInfo(f"large-1.0/{name}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    house.wheel("omega")
+    house.project("large")
+    house.do("lock")
+    assert house.locked() == {"large": "1.0", "omega": "1.0"}

@@ -10,7 +10,7 @@ import calendar
 import mmap
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -74,15 +74,23 @@ def unpack_source(
     return _top(into, where)
 
 
-def read_from_source(path: str, wanted: Collection[str], *, filename: str | None = None) -> dict[str, bytes]:
+def read_from_source(
+    path: str,
+    wanted: Collection[str],
+    *,
+    filename: str | None = None,
+    is_enough: Callable[[Mapping[str, bytes]], bool] = lambda found: False,
+    most: int | None = None,
+) -> dict[str, bytes]:
     """The content of files in the top directory of a source archive, by name, without unpacking it.
 
-    Stops at the last of them: that the rest is in order is only known when it is unpacked. Raises IntegrityError,
-    InputError and OSError.
+    Stops at the last of them, when those found are enough, and behind ``most`` bytes of content: that the rest is in
+    order is only known when it is unpacked. Raises IntegrityError, InputError and OSError.
     """
     where = filename or os.path.basename(path)
     judge = Judge(where, is_lax=True)
     found: dict[str, bytes] = {}
+    seen = 0
     with _opened(path, where, judge, max(_FREE_SIZE, _LARGEST_RATIO * os.path.getsize(path))) as members:
         for entry, pieces in members:
             parts = entry.path.split("/")
@@ -91,8 +99,11 @@ def read_from_source(path: str, wanted: Collection[str], *, filename: str | None
                 if entry.is_again and found.get(parts[1]) != content:
                     judge.refuse("one member of this name", "two that differ", entry.path)
                 found[parts[1]] = content
-                if len(found) == len(wanted):
+                if len(found) == len(wanted) or is_enough(found):
                     break
+            seen += entry.size
+            if most is not None and seen > most:
+                break
     return found
 
 

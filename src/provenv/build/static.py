@@ -43,14 +43,21 @@ def static_metadata(directory: str, *, is_release: bool = False, version: str | 
     return _metadata(found, is_release=is_release, version=version)
 
 
-def archive_metadata(path: str, *, version: str | None = None, filename: str | None = None) -> bytes | None:
+def archive_metadata(
+    path: str, *, version: str | None = None, filename: str | None = None, most: int | None = None
+) -> bytes | None:
     """METADATA of a source archive, read without unpacking it; None when only a build can tell.
 
-    ``filename`` says what kind of archive it is, where ``path`` does not. Raises OSError when the file cannot be read;
-    a damaged archive tells nothing here, and everything when unpacked.
+    ``filename`` says what kind of archive it is, where ``path`` does not. With ``most`` only so many bytes of content
+    are looked through: then None also says that the tree may tell. Raises OSError when the file cannot be read; a
+    damaged archive tells nothing here, and everything when unpacked.
     """
+
+    def is_enough(found: Mapping[str, bytes]) -> bool:
+        return "PKG-INFO" in found and _is_trusted(found["PKG-INFO"])
+
     try:
-        found = read_from_source(path, _WANTED, filename=filename)
+        found = read_from_source(path, _WANTED, filename=filename, is_enough=is_enough, most=most)
     except (InputError, IntegrityError):
         return None
     return _metadata(found, is_release=True, version=version)

@@ -18,7 +18,7 @@ from packaging.version import InvalidVersion, Version
 
 from provenv.build.builder import Builder, Options, Workroom, check_loop
 from provenv.build.source import unpack_source
-from provenv.build.static import archive_metadata, metadata_of_table
+from provenv.build.static import archive_metadata, metadata_of_table, static_metadata
 from provenv.errors import BuildError, InputError
 from provenv.flows.aimed import Aim
 from provenv.flows.memory import digest, recall, remember
@@ -38,6 +38,8 @@ PACKAGES = "packages.txt"
 Tree = Callable[[], AbstractContextManager[str]]
 """Gives the directory of a source tree, for the length of a ``with`` block."""
 
+_LONGEST_LOOK = 16 << 20
+"""Bytes of content in which a source archive states what it needs, if at all: nearly all have that at the begin."""
 _FORMAT = 1
 """Of what is remembered; another number forgets it."""
 
@@ -67,11 +69,19 @@ class Sources:
         known: tuple[bytes | None] | None = recall(self._world.cache, "source-metadata", key)
         if known is None:
             path = self.archive(artifact)
-            known = (archive_metadata(path, version=version, filename=artifact.filename),)
+            # One that says nothing so far is unpacked in any case: no need to look through its end twice.
+            metadata = archive_metadata(path, version=version, filename=artifact.filename, most=_LONGEST_LOOK)
+            known = (metadata,)
             remember(self._world.cache, "source-metadata", key, known)
         if known[0] is not None and _is_of(known[0], name, version):
             return known[0]
-        return self.built_metadata(name, version, _origin(artifact), lambda: self.unpacked(artifact, package=name))
+        return self.built_metadata(
+            name,
+            version,
+            _origin(artifact),
+            lambda: self.unpacked(artifact, package=name),
+            stated=lambda directory: static_metadata(directory, is_release=True, version=version),
+        )
 
     def wheel(
         self,
@@ -158,10 +168,13 @@ class Sources:
         version: str | None,
         origin: Sequence[tuple[str, str]],
         tree: Tree,
+        *,
+        stated: Callable[[str], bytes | None] = lambda directory: None,
     ) -> bytes:
         """METADATA of a tree by building, remembered under ``origin``: what the tree is, as ``(what, which)`` pairs.
 
-        A backend that has to make the whole wheel for it does so once: ``built`` finds it.
+        Nothing is built where the directory, once it is there, has it ``stated``. A backend that has to make the whole
+        wheel for it does so once: ``built`` finds it.
         """
         options = self.options(name, {})
         made = self._key(name, version, origin, options, {}, is_editable=False)
@@ -171,13 +184,15 @@ class Sources:
             self._check_may_build(name, version)
             store, room = self._world.store(), self._room()
             with tree() as directory:
-                known = self._builder(room).metadata(
-                    directory,
-                    _subject(name, version),
-                    options,
-                    self._stack,
-                    keep=lambda wheel: keep_built(store, made, wheel, self._made_from(origin, options, room)),
-                )
+                known = stated(directory)
+                if known is None or version is None or not _is_of(known, name, version):
+                    known = self._builder(room).metadata(
+                        directory,
+                        _subject(name, version),
+                        options,
+                        self._stack,
+                        keep=lambda wheel: keep_built(store, made, wheel, self._made_from(origin, options, room)),
+                    )
             remember(self._world.cache, "source-metadata", key, known)
         return known
 

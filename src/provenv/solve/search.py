@@ -54,6 +54,7 @@ class Search:
         self._blamed: dict[str, int] = {}
         self._culprits: dict[str, str] = {}
         self._put_off: dict[str, None] = {}
+        self._waiting: dict[str, None] = {}
         self._rank: dict[str, tuple[int, int]] = {}
 
     # What the universe says
@@ -199,25 +200,25 @@ class Search:
 
     def next_open(self) -> str | None:
         """The package to decide next: one with a single candidate left, an often disputed one, the first found."""
-        state, decided, put_off = self.state, self.decided, self._put_off
+        state, decided = self.state, self.decided
+        later = {**self._put_off, **self._waiting}
         while self._singles:
             package = self._singles.pop()
             left = state[package]
-            if package not in decided and package not in self.owner and not left & 1 and not left & (left - 1):
+            is_open = package not in decided and package not in self.owner and package not in self._waiting
+            if is_open and not left & 1 and not left & (left - 1):
                 return package
         if self._rank:
-            ranked = [
-                name for name in self._rank if name not in decided and not state[name] & 1 and name not in put_off
-            ]
+            ranked = [name for name in self._rank if name not in decided and not state[name] & 1 and name not in later]
             if ranked:
                 return min(ranked, key=self._rank.__getitem__)
         order = self.order
         for position in range(self._cursor, len(order)):
             package = order[position]
-            if not state[package] & 1 and package not in decided and package not in put_off:
+            if not state[package] & 1 and package not in decided and package not in later:
                 self._cursor = position
                 return package
-        return next((name for name in put_off if not state[name] & 1 and name not in decided), None)
+        return next((name for name in later if not state[name] & 1 and name not in decided), None)
 
     def decide(self, package: str, candidate: int) -> None:
         """Assume that ``package`` is this candidate."""
@@ -368,6 +369,20 @@ class Search:
             return False
         self._put_off[culprit] = None
         self.backjump(next(at for at, start in enumerate(self._starts) if self._trail[start][0] == culprit))
+        return True
+
+    def postpone(self, package: str) -> bool:
+        """Let a package wait until all others are decided, if it has one candidate whatever they are; once for each.
+
+        What that candidate needs holds then as it would now, so nothing is lost but what was decided in ignorance.
+        """
+        if package in self._waiting:
+            del self._waiting[package]
+            return False
+        left = self.state[package]
+        if left & (left - 1) or self._trail[self._last[package]][3]:
+            return False
+        self._waiting[package] = None
         return True
 
     def backjump(self, level: int) -> None:

@@ -47,8 +47,9 @@ def solve(
     candidates of which the first that is still possible is tried first, and what is in none of them last. Both are read
     at each decision and may grow meanwhile. Of the packages in ``lowest`` the lowest candidate is tried first, not the
     highest. ``costly`` holds candidates about which it costs much to ask: before that is done because a package decided
-    earlier ruled out what costs little, that package is put off, once. Raises ``Unsolvable`` with the proof. The
-    generator may be closed at any time, and the same answers always give the same solution.
+    earlier ruled out what costs little, that package is put off, once; and what can be nothing else is asked about when
+    all others are decided, so that what it costs is paid meanwhile. Raises ``Unsolvable`` with the proof. The generator
+    may be closed at any time, and the same answers always give the same solution.
     """
     wanted: Mapping[str, int] = {} if prefer is None else prefer
     ranked: Mapping[str, tuple[int, ...]] = {} if tiers is None else tiers
@@ -82,7 +83,7 @@ def solve(
         candidate = best.bit_length() - 1
         objection = search.objection(chosen, candidate)
         is_dear = chosen in dear and dear[chosen] >> candidate & 1 and candidate not in search.rows[chosen]
-        if is_dear and objection is None and search.reorder(chosen):
+        if is_dear and objection is None and (search.reorder(chosen) or search.postpone(chosen)):
             continue
         for variable in search.active(chosen) if objection is None else ():
             if candidate not in search.rows[variable]:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
         until: float
         """From when on (of the monotonic clock) nothing is waited for; set by the one who asks."""
 
-        def want(self, name: str, specifier: str) -> None:
-            """Begin to fetch a package's page, and what its best candidate within ``specifier`` needs."""
+        def want(self, name: str, specifier: str, extras: Sequence[str] = ()) -> None:
+            """Begin to fetch a package's page, and what its best candidate within ``specifier`` needs, with extras."""
 
         def expect(self, versions: Mapping[str, str]) -> None:
             """Begin to read what these versions need, all at once: another target has them."""
@@ -414,8 +414,8 @@ class Answers:
     def _begin(self, rows: Sequence[Row]) -> None:
         """Begin to fetch the pages that rows need and that are not at hand, all at once."""
         missing = [row for row in rows if row[1] not in self.views and self._fresh_file(row[1]) is None]
-        for _, name, _, specifier in missing:
-            self.supply.want(name, specifier)
+        for _, name, extras, specifier in missing:
+            self.supply.want(name, specifier, extras)
         if missing and self.meanwhile is not None:
             meanwhile, self.meanwhile = self.meanwhile, None
             meanwhile()

@@ -78,6 +78,7 @@ class IndexSupply:
         self._candidates: dict[str, Candidates] = {}
         self._pages: dict[str, Page] = {}
         self._hints: dict[str, str] = {}
+        self._extras: dict[str, set[str]] = {}
         self._pages_under_way: dict[str, None] = {}
         self._metadata_under_way: dict[tuple[str, int], Artifact] = {}
         self._stale: dict[str, View] = {}
@@ -89,8 +90,10 @@ class IndexSupply:
         self.until = FOREVER
         """The moment (of the monotonic clock) from which on nobody waits for anything."""
 
-    def want(self, name: str, specifier: str) -> None:
-        """Begin to fetch a page; its best candidate within ``specifier`` is read ahead."""
+    def want(self, name: str, specifier: str, extras: Sequence[str] = ()) -> None:
+        """Begin to fetch a page; its best candidate within ``specifier`` is read ahead, and what it names in turn."""
+        if extras:
+            self._extras.setdefault(name, set()).update(extras)
         if name in self._views or name in self._pages_under_way:
             return
         self._hints[name] = specifier
@@ -362,9 +365,10 @@ class IndexSupply:
             view.spoil(candidate, str(error))
             return
         view.learn(candidate, rows, extras)
-        for extra, needed, _, specifier in rows:
-            if not extra and not self.is_at_hand(needed):
-                self.want(needed, specifier)
+        wanted = self._extras.get(view.name, ())
+        for extra, needed, extras_of_it, specifier in rows:
+            if (not extra or extra in wanted) and not self.is_at_hand(needed):
+                self.want(needed, specifier, extras_of_it)
 
     def _told(self, view: View, candidate: int) -> bytes | None:
         """What the project itself says of a candidate (``dependency-metadata``), as METADATA."""
