@@ -136,3 +136,12 @@ def test_a_lying_end_record() -> None:
     struct.pack_into("<L", data, end + 16, 0xFFFFFFF0)
     with pytest.raises(BadWheel, match="damaged"):
         read(bytes(data))
+
+
+def test_of_very_many_members_only_the_list_is_read() -> None:
+    members = {f"demo/a-rather-long-directory-name/another-one/{number:05}.py": b"" for number in range(4000)}
+    data = wheel({**members, "demo-1.0.dist-info/METADATA": METADATA, "demo-1.0.dist-info/RECORD": NOISE})
+    asked: list[Want] = []
+    assert read(data, asked=asked) == METADATA
+    assert len(asked) == 3
+    assert sum(want[1] for want in asked) < len(data) - len(NOISE)

@@ -283,6 +283,25 @@ def test_no_real_wheel_is_refused() -> None:
     assert refused == []
 
 
+def test_no_real_source_archive_is_refused(tmp_path: Path) -> None:
+    """Directories with source archives of others, ``PROVENV_TEST_SDISTS``: none is refused, and none needs a waiver."""
+    places = os.environ.get("PROVENV_TEST_SDISTS")
+    if not places:
+        pytest.skip("PROVENV_TEST_SDISTS names no directories with source archives")
+    paths = sorted(path for place in places.split(os.pathsep) for path in Path(place).rglob("*.tar.*"))
+    refused = []
+    for path in share(paths, 30):
+        into = tmp_path / "into"
+        into.mkdir()
+        try:
+            unpack_source(str(path), str(into))
+        except ProvenvError as error:
+            refused.append(str(error))
+        shutil.rmtree(into)
+    note(6, "source archives of others are taken", cases=len(share(paths, 30)), failures=len(refused))
+    assert refused == []
+
+
 def _examine(path: Path) -> None:
     """All checks of a wheel but the hashes of its members."""
     name = WheelName.from_filename(path.name)
