@@ -163,3 +163,19 @@ def _line(source: random.Random, name: str) -> str:
     extra = "[more]" if source.random() < 0.2 else ""
     marker = " ; sys_platform == 'linux'" if source.random() < 0.2 else ""
     return f"{name}{extra}{bound}{marker}"
+
+
+def test_what_pins_exclude_is_told_again_without_network(house: House) -> None:
+    """Nobody waited for the other pages, so they are not there; the second time they are not needed either."""
+    for name, bound in (("alpha", "<2"), ("beta", ">=2")):
+        house.wheel(name, "1.0", (f"core{bound}",))
+    for version in ("1.0", "2.0"):
+        house.wheel("core", version)
+    house.wheel("other")
+    house.server.fail("/simple/other/", delay=60.0)
+    house.monkeypatch.setenv("PROVENV_PATIENCE", "0")
+    house.project("alpha==1.0", "beta==1.0", "other")
+    told = house.refused("lock")
+    assert "beta==1.0 depends on core>=2" in told
+    assert house.refused("lock") == told
+    assert house.refused("lock", "--offline") == told

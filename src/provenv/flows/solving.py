@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import provenv
-from provenv.errors import NoSolution
+from provenv.errors import NoSolution, Unavailable
 from provenv.flows.forked import chosen_sections
 from provenv.flows.memory import digest, recall, remember
 from provenv.lockfile.choices import Forks
@@ -114,9 +114,11 @@ def _settled(world: World, answers: Answers) -> Solution:
         _refuse_pins(answers)
     try:
         return settle(answers, lambda name: world.events.advanced("resolve", 0, name))
-    except Unsolvable as failure:
-        if not is_cold:  # With warm caches the story is to be the same as with cold ones.
+    except (Unsolvable, Unavailable) as failure:
+        if not is_cold:  # With warm caches the story is to be the same as with cold ones, and needs no more.
             _refuse_pins(answers)
+        if isinstance(failure, Unavailable):
+            raise
         raise _Refused(failure.proof, answers) from None
 
 

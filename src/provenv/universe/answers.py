@@ -155,8 +155,14 @@ class Answers:
         return name in self.views or self._fresh_file(name) is not None
 
     def lacks_pins(self) -> bool:
-        """Whether something that the project's pins need, or those of their needs in turn, is not at hand yet."""
-        waiting = [needed for row, _ in self.root for needed in self.effective(row) if self.pins_exactly(needed)]
+        """Whether something that the project's pins need, or those of their needs in turn, is not at hand yet.
+
+        Nor must anybody wait for what else the project names: then the pins come first, too.
+        """
+        named = [needed for row, _ in self.root for needed in self.effective(row)]
+        waiting = [needed for needed in named if self.pins_exactly(needed)]
+        if waiting and not all(self._is_at_hand(name) for _, name, _, _ in named):
+            return True
         followed: set[Row] = set()
         while waiting:
             row = waiting.pop()
