@@ -21,6 +21,7 @@ from provenv.errors import NoSolution
 from provenv.events import Events
 from provenv.flows.lock import lock
 from provenv.flows.world import World
+from tests.worlds.house import House
 from tests.worlds.index_server import IndexServer
 from tests.worlds.scenario_index import Scenario, build_index, write_project
 from tests.worlds.wheels import build_wheel
