@@ -19,13 +19,15 @@ __all__ = ["Judge"]
 class Judge:
     """Judges one archive, which ``subject`` names in errors; ``waived`` tells what passed only by the user's word."""
 
-    __slots__ = ("is_lax", "package", "subject", "waived")
+    __slots__ = ("is_for_windows", "is_lax", "package", "subject", "waived")
 
     def __init__(self, subject: str, *, package: str | None = None, is_lax: bool = False) -> None:
         self.subject = subject
         self.package = package
         self.is_lax = is_lax
         self.waived: list[str] = []
+        self.is_for_windows = _is_for_windows(subject)
+        """Whether it could be meant for Windows, so that names which only Windows cannot have are minded."""
 
     def refuse(self, expected: str, actual: str, member: str | None = None) -> NoReturn:
         """Raise IntegrityError: this is never allowed."""
@@ -51,3 +53,9 @@ class Judge:
 
     def _place(self, member: str | None) -> str:
         return self.subject if member is None else f"{self.subject}: {member!r}"
+
+
+def _is_for_windows(filename: str) -> bool:
+    """Of a wheel its name says which platforms it is for; anything else may be for all."""
+    platforms = filename.removesuffix(".whl").rpartition("-")[2].split(".")
+    return not filename.endswith(".whl") or any(name == "any" or name.startswith("win") for name in platforms)

@@ -29,7 +29,7 @@ def check_path(path: str, judge: Judge) -> None:
     """Let ``judge`` refuse what cannot be the path of a member; ``path`` has no slash at its end."""
     if not (len(path) < _LONGEST_PART and _ORDINARY.fullmatch(path)):
         _look_closer(path, judge)
-    if _DEVICE.search(path):
+    if judge.is_for_windows and _DEVICE.search(path):
         judge.frown("a name that every system allows", "the name of a device of Windows", path)
 
 
@@ -43,6 +43,8 @@ def _look_closer(path: str, judge: Judge) -> None:
         judge.refuse("a path without empty, '.' or '..' parts", "such a part", path)
     if len(path.encode()) > _LONGEST or any(len(part.encode()) > _LONGEST_PART for part in parts):
         judge.refuse(f"a path of at most {_LONGEST} bytes, and {_LONGEST_PART} in each part", "a longer one", path)
+    if not judge.is_for_windows:
+        return
     if any(part[-1] in ". " for part in parts):
         judge.frown("a name that every system allows", "one with a dot or a space at its end", path)
     if ":" in path:
