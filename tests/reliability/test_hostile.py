@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -282,38 +283,38 @@ def _project(house: House, wish: str, more: str = "") -> None:
 
 def test_no_real_wheel_is_refused(tmp_path: Path) -> None:
     """Directories with wheels of others, ``PROVENV_TEST_WHEELS``: none is refused, and none needs a waiver."""
-    places = os.environ.get("PROVENV_TEST_WHEELS")
-    if not places:
-        pytest.skip("PROVENV_TEST_WHEELS names no directories with wheels")
-    paths = sorted(path for place in places.split(os.pathsep) for path in Path(place).rglob("*.whl"))
-    refused = []
-    for path in share(paths, 30):
-        store = Store(tmp_path / "store", durability="never")
-        try:
-            store.unpack(store.adopt(path), path.name)
-        except ProvenvError as error:
-            refused.append(str(error))
-        shutil.rmtree(tmp_path / "store")
-    note(6, "wheels of others are taken", cases=len(share(paths, 30)), failures=len(refused))
-    assert refused == []
+
+    def take(path: Path, place: Path) -> None:
+        store = Store(place, durability="never")
+        store.unpack(store.adopt(path), path.name)
+
+    _take_all("wheels", "PROVENV_TEST_WHEELS", "*.whl", tmp_path / "store", take)
 
 
 def test_no_real_source_archive_is_refused(tmp_path: Path) -> None:
-    """Directories with source archives of others, ``PROVENV_TEST_SDISTS``: none is refused, and none needs a waiver."""
-    places = os.environ.get("PROVENV_TEST_SDISTS")
-    if not places:
-        pytest.skip("PROVENV_TEST_SDISTS names no directories with source archives")
-    paths = sorted(path for place in places.split(os.pathsep) for path in Path(place).rglob("*.tar.*"))
+    """The same with source archives, ``PROVENV_TEST_SDISTS``."""
+
+    def take(path: Path, place: Path) -> None:
+        unpack_source(str(path), str(place))
+
+    _take_all("source archives", "PROVENV_TEST_SDISTS", "*.tar.*", tmp_path / "into", take)
+
+
+def _take_all(what: str, variable: str, pattern: str, place: Path, take: Callable[[Path, Path], None]) -> None:
+    """Give each archive of the directories that a variable names, and an empty place, to ``take``."""
+    directories = os.environ.get(variable)
+    if not directories:
+        pytest.skip(f"{variable} names no directories with {what}")
+    paths = share(sorted(path for one in directories.split(os.pathsep) for path in Path(one).rglob(pattern)), 30)
     refused = []
-    for path in share(paths, 30):
-        into = tmp_path / "into"
-        into.mkdir()
+    for path in paths:
+        place.mkdir()
         try:
-            unpack_source(str(path), str(into))
+            take(path, place)
         except ProvenvError as error:
             refused.append(str(error))
-        shutil.rmtree(into)
-    note(6, "source archives of others are taken", cases=len(share(paths, 30)), failures=len(refused))
+        shutil.rmtree(place)
+    note(6, f"{what} of others are taken", cases=len(paths), failures=len(refused))
     assert refused == []
 
 

@@ -20,11 +20,17 @@ def solved(
     prefer: Mapping[str, int] | None = None,
     tiers: Mapping[str, tuple[int, ...]] | None = None,
     lowest: Container[str] = (),
+    costly: Mapping[str, int] | None = None,
+    asked: list[Ask] | None = None,
 ) -> dict[str, int]:
-    search = solve(prefer=prefer, tiers=tiers, lowest=lowest)
+    """What is chosen; ``asked`` then holds the questions of this time."""
+    noted = [] if asked is None else asked
+    noted.clear()
+    search = solve(prefer=prefer, tiers=tiers, lowest=lowest, costly=costly)
     try:
         ask: Ask = next(search)
         while True:
+            noted.append(ask)
             ask = search.send(needs.get((ask.package, ask.candidate), ()))
     except StopIteration as stop:
         chosen: dict[str, int] = stop.value.chosen
@@ -72,30 +78,23 @@ def test_whoever_rules_out_what_costs_little_is_put_off_before_much_is_paid() ->
         ("a", 3): (need(3, "b", 0b010, 2),),
         ("a", 2): (need(2, "b", 0b010, 2),),
     }
-    paid: list[Ask] = []
+    asked: list[Ask] = []
 
     def chosen(costly: Mapping[str, int]) -> dict[str, int]:
-        paid.clear()
-        search = solve(costly=costly)
-        try:
-            ask = next(search)
-            while True:
-                if (ask.package, ask.candidate) == ("a", 1):
-                    paid.append(ask)
-                ask = search.send(needs.get((ask.package, ask.candidate), ()))
-        except StopIteration as stop:
-            found: dict[str, int] = stop.value.chosen
-            return found
+        return solved(needs, costly=costly, asked=asked)
+
+    def is_paid() -> bool:
+        return ("a", 1) in [(ask.package, ask.candidate) for ask in asked]
 
     assert chosen({}) == {"b": 2, "p": 1, "a": 1}
-    assert paid
+    assert is_paid()
     assert chosen({"a": 0b0010}) == {"p": 1, "a": 3, "b": 1}
-    assert not paid
+    assert not is_paid()
     # Where nothing else will do, it is paid for.
     needs["a", 3] = (need(3, "b", 0b001, 2),)
     needs["a", 2] = (need(2, "b", 0b001, 2),)
     assert chosen({"a": 0b0010}) == {"p": 1, "a": 1, "b": 2}
-    assert paid
+    assert is_paid()
 
 
 def test_what_costs_much_and_can_be_nothing_else_is_asked_about_last() -> None:
@@ -105,31 +104,25 @@ def test_what_costs_much_and_can_be_nothing_else_is_asked_about_last() -> None:
         ("a", 2): (need(2, "b", 0b100, 2),),
         ("a", 1): (need(1, "c", 0b10, 1),),
     }
-    asked: list[str] = []
+    asked: list[Ask] = []
 
     def chosen(costly: Mapping[str, int]) -> dict[str, int]:
-        asked.clear()
-        search = solve(costly=costly)
-        try:
-            ask = next(search)
-            while True:
-                asked.append(f"{ask.package} {ask.candidate}")
-                ask = search.send(needs.get((ask.package, ask.candidate), ()))
-        except StopIteration as stop:
-            found: dict[str, int] = stop.value.chosen
-            return found
+        return solved(needs, costly=costly, asked=asked)
+
+    def place(package: str, candidate: int) -> int:
+        return [(ask.package, ask.candidate) for ask in asked].index((package, candidate))
 
     expected = {"dear": 1, "other": 1, "a": 1, "b": 1, "c": 1}
     assert chosen({}) == expected
-    assert asked[-1] != "dear 1"
+    assert asked[-1].package != "dear"
     # What it needs holds all the same, although something else was decided before.
     assert chosen({"dear": 0b10, "other": 0b10}) == expected
-    assert asked.index("a 2") < asked.index("dear 1")
+    assert place("a", 2) < place("dear", 1)
     # One that may yet be something else is asked about in its turn.
     needs["", 1] = (root("dear", 0b110, 2), root("a", 0b110, 2))
     needs["dear", 2] = (need(2, "b", 0b010, 2),)
     chosen({"dear": 0b110})
-    assert asked.index("dear 2") < asked.index("a 1")
+    assert place("dear", 2) < place("a", 1)
 
 
 def test_a_late_rule_of_the_root_holds_from_then_on() -> None:

@@ -106,7 +106,7 @@ class _Reader:
             if kind in ("x", "g", "L", "K"):
                 self._extension(kind, name, size, said)
                 continue
-            entry = self._entry(block, kind, name, size, said)
+            entry = self._entry(block, kind, size, said)
             said = _Said()
             count += 1
             if count > _MOST_MEMBERS:
@@ -247,7 +247,7 @@ class _Reader:
 
     # -- members ------------------------------------------------------------------------------------------
 
-    def _entry(self, block: bytes, kind: str, name: str, size: int, said: _Said) -> Entry | None:
+    def _entry(self, block: bytes, kind: str, size: int, said: _Said) -> Entry | None:
         records = said.records or {}
         short = self._short(block)
         long = records.get("path", said.long.get("L"))
